@@ -1,0 +1,18 @@
+//! The Hippius agent: kernel probes in, Prometheus metrics out.
+//!
+//! The folders are the stages, in the direction of the data:
+//! `kernel → decode → connection → exchange → attribute → classify → record → export`, with `poll` joining at
+//! `record`. A stage uses the output of the stages on its left, `hippius-common` and its own configuration, nothing
+//! on its right. Only [`pipeline`] sees all of them.
+
+pub mod attribute;
+pub mod classify;
+pub mod config;
+pub mod connection;
+pub mod decode;
+pub mod exchange;
+pub mod export;
+pub mod kernel;
+pub mod pipeline;
+pub mod poll;
+pub mod record;

@@ -1,0 +1,1 @@
+//! Wires stage to stage, top to bottom.

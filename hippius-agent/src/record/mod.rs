@@ -1,0 +1,3 @@
+//! The catalogue of all metrics and how an exchange or a poll sample updates them.
+
+pub mod sample;
