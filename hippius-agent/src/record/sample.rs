@@ -1,5 +1,8 @@
 //! What the pipeline hands to the recorder: one finished exchange, or bytes of one that still runs.
 
+use crate::classify::S3Operation;
+use crate::exchange::{MessageBytes, Outcome};
+
 /// Index of a watched service in the recorder's table of service names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServiceId(pub u16);
@@ -7,81 +10,6 @@ pub struct ServiceId(pub u16);
 /// Index of a pair (`main_account`, `subaccount_id`) in the recorder's table of accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountId(pub u32);
-
-/// How an exchange ended. Never derived from a status that was not on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Outcome {
-    /// The whole response was accepted by the kernel.
-    Complete,
-    /// The client closed or reset the connection first.
-    ClientAbort,
-    /// The server closed or reset the connection first.
-    ServerAbort,
-    /// The connection timed out in the kernel (`ETIMEDOUT`).
-    Timeout,
-    /// The end was not seen (lost event, response that could not be read, agent started too late).
-    Unobserved,
-}
-
-/// Bytes of one message, apart by kind. `head + body + framing` is everything that was accepted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct MessageBytes {
-    /// Start line and header fields, closing empty line included; 1xx heads count here too.
-    pub head: u64,
-    /// Content (RFC 9110 section 6.4): what remains when the transfer coding is taken off.
-    pub body: u64,
-    /// Chunk sizes, chunk extensions, trailers.
-    pub framing: u64,
-}
-
-impl MessageBytes {
-    /// Everything that was accepted for this message, in bytes.
-    pub fn total(&self) -> u64 {
-        self.head + self.body + self.framing
-    }
-}
-
-/// What an S3 operation does to objects and buckets, for the counters of created and deleted things.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Effect {
-    /// Nothing is created or deleted.
-    #[default]
-    None,
-    /// One object is created (`PutObject`, `CopyObject`, `CompleteMultipartUpload`).
-    ObjectCreated,
-    /// One object is deleted (`DeleteObject`).
-    ObjectDeleted,
-    /// Several objects are deleted (`DeleteObjects`); how many stands in the request's body.
-    ObjectsDeleted,
-    /// `CreateBucket`.
-    BucketCreated,
-    /// `DeleteBucket`.
-    BucketDeleted,
-}
-
-/// Which way object payload moves in an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Payload {
-    /// The bodies are not object data.
-    #[default]
-    None,
-    /// The request's body is object data (`PutObject`, `UploadPart`).
-    Upload,
-    /// The response's body is object data (`GetObject`).
-    Download,
-}
-
-/// An S3 operation as classified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct S3Operation {
-    /// AWS name, for example `PutObject`.
-    pub name: &'static str,
-    /// What it creates or deletes.
-    pub effect: Effect,
-    /// Which body is object data.
-    pub payload: Payload,
-}
 
 /// One finished exchange with all its labels. Bytes of bodies were already counted by [`TransferSample`]s.
 #[derive(Debug, Clone, Copy)]
