@@ -4,3 +4,4 @@
 //! accounts or metrics. Hostile bytes give an error, never a panic.
 
 pub mod http1;
+pub mod s3_error;

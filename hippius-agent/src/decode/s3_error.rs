@@ -1,0 +1,122 @@
+//! S3 error codes and the number of keys in a `DeleteObjects` request, from the beginnings of bodies.
+//!
+//! A code becomes a label, so it is checked here: letters and digits, at most 64 of them. How many different ones
+//! are kept is for the recorder to bound; [`known_code`] tells the usual ones from those that anybody can invent.
+
+mod chunks;
+mod codes;
+mod xml;
+
+pub use codes::{KNOWN_CODES, known_code};
+
+use super::http1::Fields;
+use chunks::without_chunks;
+use xml::Elements;
+
+/// How far into a body the code is looked for. Known services put it within the first 100 bytes.
+pub const MAX_ERROR_BODY_BYTES: usize = 1024;
+
+/// Longest code that can be a label, in bytes.
+pub const MAX_CODE_BYTES: usize = 64;
+
+/// The code of a failed request: what the header `x-amz-error-code` says, else the `<Code>` of the body.
+///
+/// `body` is what was seen of it, possibly cut off and still in its transfer coding.
+pub fn error_code<'a>(fields: &Fields<'a>, body: &'a [u8]) -> Option<&'a str> {
+    fields.get_bytes("x-amz-error-code").and_then(label).or_else(|| body_code(body))
+}
+
+/// The `<Code>` at the beginning of an error's body (page "Error responses" in the Amazon S3 API Reference).
+///
+/// A code that chunked coding cuts in two can only be returned when it is a known one.
+pub fn body_code(body: &[u8]) -> Option<&str> {
+    let body = body.get(..MAX_ERROR_BODY_BYTES).unwrap_or(body);
+    let body = body.trim_ascii_start();
+    match without_chunks(body) {
+        None => label(code_text(body)?),
+        Some(joined) => {
+            let code = label(code_text(&joined)?)?;
+            let in_one_piece = memchr::memmem::find(body, code.as_bytes()).and_then(|at| body.get(at..at + code.len()));
+            in_one_piece.and_then(label).or_else(|| known_code(code))
+        }
+    }
+}
+
+/// Whether a service that answers with `code` has left unproven that the client owns the credential which it named:
+/// the signature or the key was wrong, expired, malformed, or never looked at. `AccessDenied` says nothing against
+/// the signature, so it refuses no credential; nor do codes about the account or the request's content.
+pub fn refuses_credential(code: &str) -> bool {
+    matches!(
+        code,
+        // The signature or the key is wrong.
+        "SignatureDoesNotMatch" | "InvalidAccessKeyId" | "InvalidSignature" | "InvalidSecurity"
+        // The session token is wrong or over.
+        | "ExpiredToken" | "InvalidToken" | "InvalidTokenId" | "TokenRefreshRequired" | "TokenCodeInvalidError"
+        | "InvalidSessionException"
+        // Refused before the signature is looked at.
+        | "RequestTimeTooSkewed" | "RequestExpired"
+        | "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError"
+        | "IncompleteSignature" | "UnsupportedSignature" | "CredentialsNotSupported"
+        | "MissingSecurityHeader" | "MissingSecurityElement" | "MissingAuthenticationToken"
+        // The names that other AWS-compatible services give to a key that does not exist ("Common errors").
+        | "InvalidClientTokenId" | "UnrecognizedClientException"
+    )
+}
+
+/// How many objects a `DeleteObjects` request names (page "DeleteObjects" in the Amazon S3 API Reference).
+///
+/// `None` unless the whole body was seen (`complete`) and is a `<Delete>` document to its end: a part of it would
+/// give a wrong number.
+pub fn count_delete_objects(body: &[u8], complete: bool) -> Option<u64> {
+    if !complete {
+        return None;
+    }
+    let body = body.trim_ascii_start();
+    match without_chunks(body) {
+        None => count_objects(body),
+        // aws-chunked content may travel in chunked coding: two layers at most.
+        Some(outer) => match without_chunks(&outer) {
+            None => count_objects(&outer),
+            Some(inner) => count_objects(&inner),
+        },
+    }
+}
+
+fn code_text(body: &[u8]) -> Option<&[u8]> {
+    let mut elements = Elements::new(body);
+    let root = elements.next()?;
+    // `ErrorResponse` is the envelope of the AWS query protocol, which some S3 services use.
+    if root.closes || !matches!(root.name, b"Error" | b"ErrorResponse") {
+        return None;
+    }
+    let code = elements.find(|element| !element.closes && element.name == b"Code")?;
+    // A text that is not followed by a tag may be cut off.
+    let end = memchr::memchr(b'<', code.rest)?;
+    code.rest.get(..end)
+}
+
+fn count_objects(body: &[u8]) -> Option<u64> {
+    let mut elements = Elements::new(body);
+    let root = elements.next()?;
+    if root.closes || root.name != b"Delete" {
+        return None;
+    }
+    let mut count = 0;
+    for element in elements {
+        match (element.name, element.closes) {
+            (b"Object", false) => count += 1,
+            (b"Delete", true) => return Some(count),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn label(code: &[u8]) -> Option<&str> {
+    let code = code.trim_ascii();
+    let good = (1..=MAX_CODE_BYTES).contains(&code.len()) && code.iter().all(u8::is_ascii_alphanumeric);
+    if good { std::str::from_utf8(code).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests;
