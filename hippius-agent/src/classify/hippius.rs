@@ -164,7 +164,7 @@ fn as_served(
     head: &RequestHead<'_>,
     asked: S3Operation,
 ) -> S3Operation {
-    if profile != Profile::Hippius2025 || flags.intersects(known_in_2025(level, method)) {
+    if profile != Profile::Hippius2025 || flags == Flags::NONE || flags.intersects(known_in_2025(level, method)) {
         return asked;
     }
     match s3::find(level, method, Flags::NONE, head) {

@@ -11,11 +11,13 @@ mod profile;
 mod route;
 mod s3;
 mod target;
+mod words;
 
 pub use method::method_label;
 pub use profile::{Profile, UnknownProfile};
 pub use route::{MAX_ROUTES, PathPattern, PatternError, QueryPattern, RouteError, RouteRule};
 pub use s3::{BaseDomainError, MAX_BASE_DOMAINS};
+pub use words::UnknownWord;
 
 use crate::decode::http1::RequestHead;
 use route::Route;

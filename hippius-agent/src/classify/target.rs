@@ -31,23 +31,37 @@ impl<'a> Target<'a> {
 
     /// The parameters of the query as (name, value), still percent-encoded; the value of a bare flag is empty.
     pub(super) fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.query
-            .split('&')
-            .filter(|parameter| !parameter.is_empty())
-            .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
+        let mut rest = self.query;
+        std::iter::from_fn(move || {
+            while !rest.is_empty() {
+                let (parameter, others) = split_at_byte(rest, b'&');
+                rest = others;
+                if !parameter.is_empty() {
+                    return Some(split_at_byte(parameter, b'='));
+                }
+            }
+            None
+        })
     }
 }
 
 /// Whether `encoded` says `plain` when its percent-encoding is taken off (RFC 3986 section 2.1).
 pub(super) fn decodes_to(encoded: &str, plain: &str) -> bool {
-    if !encoded.contains('%') {
+    if memchr::memchr(b'%', encoded.as_bytes()).is_none() {
         return encoded == plain;
     }
     percent_encoding::percent_decode_str(encoded).eq(plain.bytes())
 }
 
 fn split_query(target: &str) -> (&str, &str) {
-    target.split_once('?').unwrap_or((target, ""))
+    split_at_byte(target, b'?')
+}
+
+/// What stands before and behind the first `separator`, an ASCII character: all and nothing where there is none.
+fn split_at_byte(text: &str, separator: u8) -> (&str, &str) {
+    memchr::memchr(separator, text.as_bytes())
+        .and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?)))
+        .unwrap_or((text, ""))
 }
 
 #[cfg(test)]

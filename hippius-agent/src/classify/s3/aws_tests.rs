@@ -66,7 +66,7 @@ fn targets(operation: &Operation, path: &str) -> Vec<String> {
         for parameters in [parameters, reversed] {
             let query = if parameters.is_empty() { String::new() } else { format!("?{}", parameters.join("&")) };
             targets.push(format!("{path}{query}"));
-            if path.len() > 1 && !path.contains("Key") && !path.contains("Write") {
+            if operation.uri.contains("{Bucket}") && !operation.uri.contains("{Key+}") && !path.ends_with('/') {
                 targets.push(format!("{path}/{query}"));
             }
         }
