@@ -1,4 +1,4 @@
-//! The table against AWS's own list of operations, which was not used to write it.
+//! The table against the operations of AWS's own service model, every one of them.
 
 use std::collections::BTreeSet;
 
