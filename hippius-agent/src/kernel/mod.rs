@@ -1,1 +1,9 @@
-//! kernel
+//! The border to the kernel: loads and attaches the programs, drains their records.
+//!
+//! This stage knows nothing of HTTP. It is the only one that may use `unsafe` and aya.
+
+pub mod btf;
+pub mod loader;
+pub mod record;
+pub mod ring;
+pub mod sweep;

@@ -1,0 +1,205 @@
+//! Offsets of structure members from the kernel's BTF (Documentation/bpf/btf.rst).
+//!
+//! aya keeps member offsets to itself, so this reads them from the raw file: a pass over all types to learn where each
+//! stands, then a walk that descends into anonymous members.
+
+use std::fs;
+use std::path::Path;
+
+use hippius_common::fields::{FIELDS, KernelField};
+
+/// Where kernels expose their types.
+pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+
+/// Why an offset is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum BtfError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}; the kernel has to be built with CONFIG_DEBUG_INFO_BTF=y")]
+    Read {
+        /// Which file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is cut off or of another format.
+    #[error("the kernel's BTF is malformed at byte {0}")]
+    Malformed(usize),
+    /// A field that the programs need does not exist.
+    #[error("this kernel's struct {structure} has no member {members}; the back-end cannot work on it")]
+    Missing {
+        /// Structure.
+        structure: &'static str,
+        /// The paths that were tried.
+        members: String,
+    },
+}
+
+const MAGIC: u16 = 0xeb9f;
+
+mod kind {
+    pub const INT: u32 = 1;
+    pub const ARRAY: u32 = 3;
+    pub const STRUCT: u32 = 4;
+    pub const UNION: u32 = 5;
+    pub const ENUM: u32 = 6;
+    pub const TYPEDEF: u32 = 8;
+    pub const VOLATILE: u32 = 9;
+    pub const CONST: u32 = 10;
+    pub const FUNC_PROTO: u32 = 13;
+    pub const VAR: u32 = 14;
+    pub const DATASEC: u32 = 15;
+    pub const DECL_TAG: u32 = 17;
+    pub const TYPE_TAG: u32 = 18;
+    pub const ENUM64: u32 = 19;
+}
+
+/// The types of one kernel.
+#[derive(Debug)]
+pub struct KernelTypes {
+    data: Vec<u8>,
+    strings: usize,
+    /// Byte offset of each type; type 0 is `void`.
+    types: Vec<u32>,
+}
+
+impl KernelTypes {
+    /// Reads the running kernel's.
+    pub fn of_running_kernel() -> Result<Self, BtfError> {
+        Self::read(Path::new(VMLINUX))
+    }
+
+    /// Reads a BTF file.
+    pub fn read(path: &Path) -> Result<Self, BtfError> {
+        let data =
+            fs::read(path).map_err(|source| BtfError::Read { path: path.display().to_string(), source })?;
+        Self::parse(data)
+    }
+
+    /// Parses raw BTF of this machine's byte order.
+    pub fn parse(data: Vec<u8>) -> Result<Self, BtfError> {
+        let header = u32_at(&data, 4)? as usize;
+        let word = u32_at(&data, 0)?;
+        if word as u16 != MAGIC {
+            return Err(BtfError::Malformed(0));
+        }
+        let types_at = header + u32_at(&data, 8)? as usize;
+        let types_end = types_at + u32_at(&data, 12)? as usize;
+        let strings = header + u32_at(&data, 16)? as usize;
+        let mut types = vec![0];
+        let mut at = types_at;
+        while at < types_end {
+            types.push(at as u32);
+            at += 12 + trailing(u32_at(&data, at + 4)?);
+        }
+        Ok(Self { data, strings, types })
+    }
+
+    /// Offsets in bytes of all fields that the programs read, by the name of their global.
+    pub fn offsets(&self) -> Result<Vec<(&'static str, u32)>, BtfError> {
+        FIELDS.iter().map(|field| Ok((field.global, self.offset_of(field)?))).collect()
+    }
+
+    fn offset_of(&self, field: &KernelField) -> Result<u32, BtfError> {
+        let missing = || BtfError::Missing { structure: field.structure, members: field.paths.join(" or ") };
+        let structure = self.structure(field.structure)?.ok_or_else(missing)?;
+        for path in field.paths {
+            if let Some(bits) = self.walk(structure, path)? {
+                return Ok(bits / 8);
+            }
+        }
+        Err(missing())
+    }
+
+    /// The type id of a structure that has members.
+    fn structure(&self, name: &str) -> Result<Option<u32>, BtfError> {
+        for (id, &at) in self.types.iter().enumerate().skip(1) {
+            let info = u32_at(&self.data, at as usize + 4)?;
+            let is_structure = kind_of(info) == kind::STRUCT && info & 0xffff != 0;
+            if is_structure && self.is_named(u32_at(&self.data, at as usize)?, name) {
+                return Ok(Some(id as u32));
+            }
+        }
+        Ok(None)
+    }
+
+    fn walk(&self, structure: u32, path: &str) -> Result<Option<u32>, BtfError> {
+        let mut id = structure;
+        let mut bits = 0;
+        for name in path.split('.') {
+            let Some((offset, member)) = self.member(id, name, 0)? else { return Ok(None) };
+            bits += offset;
+            id = self.resolve(member)?;
+        }
+        Ok(Some(bits))
+    }
+
+    /// Bit offset and type of a member, looked for in anonymous members too.
+    fn member(&self, id: u32, name: &str, depth: u32) -> Result<Option<(u32, u32)>, BtfError> {
+        let Some(&at) = self.types.get(id as usize) else { return Ok(None) };
+        let at = at as usize;
+        let info = u32_at(&self.data, at + 4)?;
+        if !matches!(kind_of(info), kind::STRUCT | kind::UNION) || depth > 8 {
+            return Ok(None);
+        }
+        for index in 0..(info & 0xffff) as usize {
+            let entry = at + 12 + index * 12;
+            let member = u32_at(&self.data, entry + 4)?;
+            let raw = u32_at(&self.data, entry + 8)?;
+            // With the kind flag, the upper byte is a bit-field's size.
+            let offset = if info >> 31 == 1 { raw & 0x00ff_ffff } else { raw };
+            let name_at = u32_at(&self.data, entry)?;
+            if self.is_named(name_at, name) {
+                return Ok(Some((offset, member)));
+            }
+            if name_at == 0
+                && let Some((inner, found)) = self.member(self.resolve(member)?, name, depth + 1)?
+            {
+                return Ok(Some((offset + inner, found)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Follows typedefs and qualifiers.
+    fn resolve(&self, mut id: u32) -> Result<u32, BtfError> {
+        for _ in 0..32 {
+            let Some(&at) = self.types.get(id as usize).filter(|_| id != 0) else { return Ok(id) };
+            let info = u32_at(&self.data, at as usize + 4)?;
+            match kind_of(info) {
+                kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::TYPE_TAG => {
+                    id = u32_at(&self.data, at as usize + 8)?;
+                }
+                _ => return Ok(id),
+            }
+        }
+        Ok(id)
+    }
+
+    fn is_named(&self, name_at: u32, name: &str) -> bool {
+        let start = self.strings + name_at as usize;
+        self.data.get(start..start + name.len()) == Some(name.as_bytes())
+            && self.data.get(start + name.len()) == Some(&0)
+    }
+}
+
+fn kind_of(info: u32) -> u32 {
+    info >> 24 & 0x1f
+}
+
+/// Bytes behind the common part of a type.
+fn trailing(info: u32) -> usize {
+    let count = (info & 0xffff) as usize;
+    match kind_of(info) {
+        kind::INT | kind::VAR | kind::DECL_TAG => 4,
+        kind::ARRAY => 12,
+        kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => count * 12,
+        kind::ENUM | kind::FUNC_PROTO => count * 8,
+        _ => 0,
+    }
+}
+
+fn u32_at(data: &[u8], at: usize) -> Result<u32, BtfError> {
+    let bytes = data.get(at..at.saturating_add(4)).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(u32::from_ne_bytes).ok_or(BtfError::Malformed(at))
+}

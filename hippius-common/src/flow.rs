@@ -1,0 +1,229 @@
+//! The state of one watched socket, which is also the record that the agent reads.
+//!
+//! [`Flow`] lives in the kernel's socket storage. Its first part, [`FlowHeader`] and the captured bytes behind it, is
+//! written to the ring as it stands: one copy, nothing assembled. "Position" always means a count of accepted bytes of
+//! one direction since the agent began to watch the socket.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::loss::LossReason;
+
+/// Words of the capture buffer that hold bytes.
+pub const CAPTURE_WORDS: usize = 256;
+/// Bytes of one record's capture at most.
+pub const CAPTURE_BYTES: usize = CAPTURE_WORDS * 8;
+/// Words of the small window that chunk framing is read through.
+pub const WINDOW_WORDS: usize = 4;
+/// The same in bytes.
+pub const WINDOW_BYTES: u32 = 8 * WINDOW_WORDS as u32;
+/// A first copy into an empty buffer takes at most so many bytes: most request heads in one piece.
+pub const FIRST_COPY_BYTES: u32 = 1536;
+/// A further copy takes at most so many bytes.
+pub const NEXT_COPY_BYTES: u32 = 768;
+/// Further copies begin at or before this offset, so that they always fit.
+pub const NEXT_COPY_LIMIT: u32 = CAPTURE_BYTES as u32 - NEXT_COPY_BYTES;
+/// The first copy of a response head: a body often stands behind it in the same call.
+pub const RESPONSE_COPY_BYTES: u32 = 512;
+/// Longest head that is captured, in bytes.
+pub const MAX_HEAD_BYTES: u32 = 16 * 1024;
+/// How much of an error response's body is captured, in bytes: the S3 error code stands at its beginning.
+pub const ERROR_BODY_BYTES: u64 = 512;
+
+/// A stream that was joined in the middle is given up after so many turns that did not look like HTTP.
+pub const MAX_TRIES: u32 = 32;
+
+/// What a record says.
+pub mod kind {
+    /// Captured heads, or the state of a flow as it stood.
+    pub const CAPTURE: u16 = 1;
+    /// The socket reached `TCP_CLOSE`: last record of the flow.
+    pub const CLOSE: u16 = 2;
+    /// The server sent its FIN: nothing more goes out.
+    pub const END: u16 = 3;
+}
+
+/// Bits of [`FlowHeader::flags`].
+pub mod flag {
+    /// The peer's FIN arrived before the server's left.
+    pub const PEER_FIN_FIRST: u16 = 1;
+    /// The server's FIN was sent.
+    pub const LOCAL_FIN: u16 = 2;
+    /// The peer's FIN arrived.
+    pub const PEER_FIN: u16 = 4;
+    /// The application has read the end of stream; the FIN's sequence number is accounted for.
+    pub const FIN_READ: u16 = 8;
+    /// The connection was open before it was first seen.
+    pub const BEFORE_START: u16 = 16;
+    /// The socket is closed; what follows was read from its queue afterwards.
+    pub const CLOSED: u16 = 32;
+    /// IPv6 socket.
+    pub const IPV6: u16 = 64;
+}
+
+/// Where the framing of one direction stands.
+pub mod phase {
+    /// A head begins, or is being collected, at the present position.
+    pub const HEAD: u16 = 0;
+    /// A body of known length runs up to `next`.
+    pub const BODY: u16 = 1;
+    /// A chunked body; chunk framing is read at `next`.
+    pub const CHUNKED: u16 = 2;
+    /// A body that ends with the connection.
+    pub const UNTIL_CLOSE: u16 = 3;
+    /// No HTTP/1 any more (upgrade, CONNECT, HTTP/2).
+    pub const OPAQUE: u16 = 4;
+    /// Framing is lost; see `lost`. Picked up again where the direction turns and a message begins.
+    pub const LOST: u16 = 5;
+}
+
+/// One direction of a flow.
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Side {
+    /// Accepted bytes.
+    pub total: u64,
+    /// Position up to which bytes need no reading.
+    pub next: u64,
+    /// Payload bytes of chunked bodies, announced so far, all messages together.
+    pub payload: u64,
+    /// Position of the first byte of the current (or last) head.
+    pub head_at: u64,
+    /// When the first byte of the current (or last) message moved, `CLOCK_MONOTONIC` in nanoseconds.
+    pub first_ns: u64,
+    /// When the last byte so far moved.
+    pub last_ns: u64,
+    /// When the last byte before the current message moved.
+    pub previous_last_ns: u64,
+    /// The value of Content-Length in the head being read; while reading chunk framing, the size of the chunk.
+    pub length: u64,
+    /// Heads completed.
+    pub messages: u32,
+    /// Bytes of the current head so far.
+    pub head_len: u32,
+    /// One of [`phase`].
+    pub phase: u16,
+    /// Step of the chunk reader, or bits of the head reader.
+    pub step: u16,
+    /// Status code of the response head being read; 0 on the request side.
+    pub status: u16,
+    /// Why framing is lost, a [`LossReason`].
+    pub lost: u16,
+    /// Offset in the capture buffer up to which the head was scanned for line ends.
+    pub scan: u16,
+    /// Offset in the capture buffer of the line being scanned.
+    pub line: u16,
+    /// Bytes of the body still to be captured.
+    pub want: u16,
+    /// Offset in the capture buffer of a Content-Length's value that is still to be read, or 0.
+    pub length_at: u16,
+}
+
+/// Head of every record, and the live state of a flow.
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct FlowHeader {
+    /// One of [`kind`].
+    pub kind: u16,
+    /// Bits of [`flag`].
+    pub flags: u16,
+    /// Captured request bytes; they stand first.
+    pub in_len: u16,
+    /// Captured response bytes; they stand behind the request's.
+    pub out_len: u16,
+    /// The kernel's socket cookie, unique until reboot.
+    pub cookie: u64,
+    /// Position of the first captured request byte.
+    pub in_at: u64,
+    /// Position of the first captured response byte.
+    pub out_at: u64,
+    /// Process that received the first bytes.
+    pub tgid: u32,
+    /// Port on which the server listens, host order.
+    pub local_port: u16,
+    /// `sk_err` at close (`ECONNRESET`, `ETIMEDOUT`, …), 0 without an error.
+    pub error: u16,
+    /// At close: bytes that the application read, by the kernel's own counters.
+    pub kernel_in: u64,
+    /// At close: bytes that the kernel accepted for sending, by its own counters.
+    pub kernel_out: u64,
+    /// Changes with every update; a snapshot whose number changed meanwhile is torn.
+    pub version: u32,
+    /// Explicit padding.
+    pub reserved: u32,
+    /// What the server receives.
+    pub inbound: Side,
+    /// What the server sends.
+    pub outbound: Side,
+}
+
+/// The whole state of a watched socket.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Flow {
+    /// The published part.
+    pub header: FlowHeader,
+    /// Captured bytes, as little-endian words: heads are scanned a word at a time.
+    pub capture: [u64; CAPTURE_WORDS],
+    /// A few bytes for the chunk reader and for looking at how a message begins.
+    pub window: [u64; WINDOW_WORDS],
+    /// For each unanswered request, oldest in the lowest bit: its response has no body (HEAD).
+    pub bodiless: u64,
+    /// Kernel counters when the socket was first seen: bytes read before, in their raw form.
+    pub base_in: u64,
+    /// Likewise for bytes sent before.
+    pub base_out: u64,
+    /// Position of the first byte of the call that is being walked.
+    pub call_from: u64,
+    /// Position behind its last byte.
+    pub call_until: u64,
+    /// Its user buffer, or array of `struct iovec`.
+    pub call_base: u64,
+    /// Number of `struct iovec`; 0 for a plain buffer.
+    pub call_segments: u64,
+    /// Where the bytes to be copied next stand in user memory.
+    pub copy_from: u64,
+    /// How many they are.
+    pub copy_len: u64,
+    /// Bytes in the capture before the last copy.
+    pub captured_before: u32,
+    /// Bytes that the last copy added.
+    pub captured_now: u32,
+    /// Offset in the capture behind a complete head, 0 while there is none.
+    pub head_end: u64,
+    /// When it ended.
+    pub call_ns: u64,
+    /// Task (`pid_tgid`) of the `sendmmsg`/`recvmmsg` that is being followed.
+    pub multi_task: u64,
+    /// Its array of messages.
+    pub multi_base: u64,
+    /// Taken by the program that reads heads on this socket.
+    pub busy: u64,
+    /// Number of unanswered requests in `bodiless`.
+    pub unanswered: u32,
+    /// `tcp_sock.copied_seq` as accounted for.
+    pub copied_seq: u32,
+    /// Index of the next message in the `sendmmsg`/`recvmmsg` that is being followed.
+    pub multi_index: u32,
+    /// What the last message in it returned.
+    pub multi_last: u32,
+    /// Direction of the last call: 0 none, 1 in, 2 out.
+    pub direction: u16,
+    /// A complete response head waits in the capture for the end of the call.
+    pub ready: u16,
+    /// How often a stream that was joined in the middle did not look like HTTP where it turned.
+    pub tries: u32,
+}
+
+impl Side {
+    /// Why framing is lost.
+    pub fn loss(&self) -> LossReason {
+        LossReason::from(self.lost)
+    }
+}
+
+const _: () = {
+    assert!(size_of::<Side>() == 88);
+    assert!(size_of::<FlowHeader>() == 64 + 2 * 88);
+    assert!(core::mem::offset_of!(Flow, capture) == size_of::<FlowHeader>());
+    assert!(core::mem::offset_of!(FlowHeader, inbound) == 64);
+};

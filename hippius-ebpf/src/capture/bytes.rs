@@ -1,0 +1,74 @@
+//! Bytes in arrays of little-endian words. Indices are masked to the array, whose length is a power of two, so that
+//! neither a panic nor a doubt of the verifier is left; callers keep them in range.
+
+/// Every byte 0x20: sets ASCII letters to lower case and leaves `-`, `:` and digits as they are.
+pub const LOWER: u64 = 0x2020_2020_2020_2020;
+
+const LOW7: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+const NEWLINES: u64 = 0x0a0a_0a0a_0a0a_0a0a;
+
+/// The word at `index`.
+#[inline(always)]
+pub fn word<const N: usize>(words: &[u64; N], index: u32) -> u64 {
+    words[index as usize & (N - 1)]
+}
+
+/// The byte at `index`.
+#[inline(always)]
+pub fn byte<const N: usize>(words: &[u64; N], index: u32) -> u8 {
+    let word = word(words, index >> 3);
+    (word >> ((index & 7) * 8)) as u8
+}
+
+/// The eight bytes at `index`, which need not be aligned.
+#[inline(always)]
+pub fn word_at<const N: usize>(words: &[u64; N], index: u32) -> u64 {
+    let low = word(words, index >> 3);
+    let high = word(words, (index >> 3) + 1);
+    let shift = (index & 7) * 8;
+    // Two shifts, because a shift by 64 is none.
+    (low >> shift) | ((high << 1) << (63 - shift))
+}
+
+/// A mask with the top bit set of each byte of `word` that is a line feed; exact, no false positives.
+#[inline(always)]
+pub fn newlines(word: u64) -> u64 {
+    let differing = word ^ NEWLINES;
+    !(((differing & LOW7) + LOW7) | differing | LOW7)
+}
+
+/// Eight ASCII bytes as the word that they are in memory.
+pub const fn ascii(text: &[u8; 8]) -> u64 {
+    u64::from_le_bytes(*text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_at_any_offset() {
+        let mut bytes = [0u8; 32];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = index as u8 + 1;
+        }
+        let words: [u64; 4] =
+            std::array::from_fn(|index| u64::from_le_bytes(bytes[index * 8..index * 8 + 8].try_into().expect("eight")));
+        for at in 0..24u32 {
+            assert_eq!(byte(&words, at), at as u8 + 1);
+            let expected: [u8; 8] = bytes[at as usize..at as usize + 8].try_into().expect("eight");
+            assert_eq!(word_at(&words, at), u64::from_le_bytes(expected), "at {at}");
+        }
+    }
+
+    #[test]
+    fn only_line_feeds_are_newlines() {
+        for value in 0..=255u8 {
+            let mut bytes = [b'x'; 8];
+            bytes[3] = value;
+            bytes[4] = b'\n';
+            let expected = if value == b'\n' { 0x8080_0000_00u64 } else { 0x8000_0000_00 };
+            assert_eq!(newlines(u64::from_le_bytes(bytes)), expected, "{value:#x}");
+        }
+    }
+}

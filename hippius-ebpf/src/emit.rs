@@ -1,0 +1,44 @@
+//! The only writer to the ring.
+
+use aya_ebpf::Global;
+use aya_ebpf::helpers::generated::{bpf_ringbuf_output, bpf_ringbuf_query};
+use hippius_common::flow::{CAPTURE_BYTES, Flow, FlowHeader};
+use hippius_common::loss::{self, LossReason};
+
+use crate::maps::{LOSSES, RECORDS};
+
+const BPF_RB_NO_WAKEUP: u64 = 1;
+const BPF_RB_FORCE_WAKEUP: u64 = 2;
+const BPF_RB_AVAIL_DATA: u64 = 0;
+
+/// The agent is woken when so many bytes wait; below that it looks by itself now and then.
+#[unsafe(no_mangle)]
+static WAKE_BYTES: Global<u64> = Global::new(256 * 1024);
+
+/// Writes the header and the captured bytes.
+#[inline(always)]
+pub fn record(flow: &mut Flow) {
+    let captured = u64::from(flow.header.in_len) + u64::from(flow.header.out_len);
+    let captured = if captured > CAPTURE_BYTES as u64 { CAPTURE_BYTES as u64 } else { captured };
+    let size = size_of::<FlowHeader>() as u64 + captured;
+    let ring = (&raw const RECORDS).cast_mut().cast();
+    // SAFETY: the ring is a map of this object.
+    let waiting = unsafe { bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) };
+    let threshold = WAKE_BYTES.load();
+    let crosses = waiting < threshold && waiting + size >= threshold;
+    let flags = if crosses { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP };
+    // SAFETY: `size` is at most the header and the capture, which lie side by side in the flow.
+    let result = unsafe { bpf_ringbuf_output(ring, (&raw mut *flow).cast(), size, flags) };
+    if result != 0 {
+        count_loss(loss::RING_FULL);
+    }
+}
+
+/// Counts one loss.
+#[inline(always)]
+pub fn count_loss(reason: LossReason) {
+    if let Some(counter) = LOSSES.get_ptr_mut(reason) {
+        // SAFETY: this processor's own slot of a per-CPU array.
+        unsafe { *counter += 1 };
+    }
+}

@@ -1,0 +1,417 @@
+//! From a hook's arguments to the capture core: which sockets are watched, their state, and one call of each.
+
+use core::ffi::c_void;
+use core::intrinsics::{AtomicOrdering, atomic_xchg};
+
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_pid_tgid, bpf_ktime_get_ns, bpf_probe_read_kernel, bpf_sk_storage_delete, bpf_sk_storage_get,
+};
+use hippius_common::flow::{
+    CAPTURE_BYTES, FIRST_COPY_BYTES, Flow, MAX_TRIES, NEXT_COPY_BYTES, NEXT_COPY_LIMIT, WINDOW_BYTES, flag, phase,
+};
+use hippius_common::loss::{self, LossReason};
+use hippius_ebpf::capture::walk::{Call, begin_call, finish, resync, skip, step};
+use hippius_ebpf::capture::memory::{load, store};
+use hippius_ebpf::capture::{lose, side, start};
+
+use crate::emit;
+use crate::kernel::fields::Kernel;
+use crate::kernel::socket::Socket;
+use crate::kernel::user_buffer::{InFlight, UserBuffer, copy, in_flight};
+use crate::maps::{FLOWS, IGNORED, PORT_WORDS, PORTS};
+
+const BPF_SK_STORAGE_GET_F_CREATE: u64 = 1;
+
+const IN: u16 = 1;
+const OUT_DIRECTION: u16 = 2;
+
+/// Whether sockets with this local port are watched.
+#[inline(always)]
+pub fn is_watched(port: u16) -> bool {
+    let Some(words) = PORTS.get(0) else { return false };
+    words[usize::from(port >> 6) & (PORT_WORDS - 1)] >> (port & 63) & 1 != 0
+}
+
+/// Watches a port from now on.
+#[inline(always)]
+pub fn watch(port: u16) {
+    if let Some(words) = PORTS.get_ptr_mut(0) {
+        // SAFETY: the index is masked to the array. Two ports of one word that begin to listen in the same moment are
+        // told apart again by the agent's own look at the listening sockets.
+        unsafe { (*words)[usize::from(port >> 6) & (PORT_WORDS - 1)] |= 1 << (port & 63) };
+    }
+}
+
+/// The state of a watched socket.
+#[inline(always)]
+pub fn find(socket: Socket) -> Option<&'static mut Flow> {
+    storage((&raw const FLOWS).cast_mut().cast(), socket, 0)
+}
+
+#[inline(always)]
+fn storage<T>(map: *mut c_void, socket: Socket, flags: u64) -> Option<&'static mut T> {
+    // SAFETY: the map is a socket storage of `T`, the socket a trusted pointer of the hook.
+    unsafe {
+        bpf_sk_storage_get(map, socket.0.0.cast_mut().cast(), core::ptr::null_mut(), flags).cast::<T>().as_mut()
+    }
+}
+
+/// `bytes` were accepted by a call on `socket` in the given direction. True when there is more to read than one run of a
+/// program may: [`go_on`] follows.
+#[inline(always)]
+pub fn account<const OUT: bool>(socket: Socket, bytes: u64) -> bool {
+    if let Some(flow) = find(socket) {
+        return account_on::<OUT>(socket, flow, bytes);
+    }
+    if !first_seen::<OUT>(socket, bytes) {
+        return false;
+    }
+    let Some(flow) = find(socket) else { return false };
+    account_on::<OUT>(socket, flow, bytes)
+}
+
+#[inline(always)]
+fn account_on<const OUT: bool>(socket: Socket, flow: &mut Flow, bytes: u64) -> bool {
+    // SAFETY: no precondition.
+    let now_ns = unsafe { bpf_ktime_get_ns() };
+    let direction = if OUT { OUT_DIRECTION } else { IN };
+    let turned = flow.direction != direction;
+    if !OUT || turned {
+        account_unseen(socket, flow, if OUT { 0 } else { bytes }, now_ns);
+    }
+    flow.direction = direction;
+    let side = side::<OUT>(flow);
+    let resumable = turned && may_resume::<OUT>(flow);
+    let counting = side.phase != phase::HEAD && side.want == 0 && side.next > side.total.wrapping_add(bytes);
+    if !resumable && (counting || side.phase == phase::LOST) {
+        let side = hippius_ebpf::capture::side_mut::<OUT>(flow);
+        side.total = side.total.wrapping_add(bytes);
+        side.last_ns = now_ns;
+        flow.header.version = flow.header.version.wrapping_add(2);
+        return false;
+    }
+    read_heads::<OUT>(socket, flow, bytes, now_ns, resumable)
+}
+
+/// Bytes that left the receive queue without a hook (splice, zero-copy receive, out-of-band data).
+#[inline(always)]
+fn account_unseen(socket: Socket, flow: &mut Flow, seen: u64, now_ns: u64) {
+    let tcp = socket.tcp();
+    if tcp.is_null() {
+        return;
+    }
+    let expected = flow.copied_seq.wrapping_add(seen as u32);
+    let counters = socket.counters(tcp);
+    if counters.copied_seq == expected {
+        flow.copied_seq = expected;
+        return;
+    }
+    let mut unseen = counters.copied_seq.wrapping_sub(expected);
+    if counters.fin_read && flow.header.flags & flag::FIN_READ == 0 {
+        flow.header.flags |= flag::FIN_READ;
+        unseen = unseen.wrapping_sub(1);
+    }
+    flow.copied_seq = counters.copied_seq;
+    if unseen != 0 && unseen < 1 << 31 {
+        skip::<false>(flow, u64::from(unseen), now_ns, loss::SPLICED);
+    }
+}
+
+/// The direction has turned: may a message begin although the last one is not over?
+#[inline(always)]
+fn may_resume<const OUT: bool>(flow: &Flow) -> bool {
+    let side = side::<OUT>(flow);
+    match side.phase {
+        phase::LOST => true,
+        phase::BODY | phase::CHUNKED => OUT || flow.unanswered == 0,
+        phase::UNTIL_CLOSE => true,
+        _ => false,
+    }
+}
+
+#[inline(always)]
+fn read_heads<const OUT: bool>(socket: Socket, flow: &mut Flow, bytes: u64, now_ns: u64, resumable: bool) -> bool {
+    // SAFETY: a word of the flow, which outlives this program's run.
+    if unsafe { atomic_xchg::<u64, { AtomicOrdering::AcqRel }>(&raw mut flow.busy, 1) } != 0 {
+        skip::<OUT>(flow, bytes, now_ns, loss::CONTENDED);
+        emit::count_loss(loss::CONTENDED);
+        return false;
+    }
+    flow.header.version = flow.header.version.wrapping_add(1);
+    let before = side::<OUT>(flow).phase;
+    begin_call::<OUT>(flow, bytes, now_ns);
+    match call_buffer(socket, flow, bytes) {
+        Ok(buffer) => {
+            buffer.store(flow);
+            let mut call = BufferCall { buffer };
+            if resumable {
+                resync::<OUT>(flow, &mut call, bytes);
+            }
+            if !step::<OUT>(flow, &mut call) {
+                return true;
+            }
+            finish::<OUT>(flow, &mut call);
+        }
+        Err(reason) => skip::<OUT>(flow, bytes, now_ns, reason),
+    }
+    if side::<OUT>(flow).phase == phase::LOST && before != phase::LOST {
+        emit::count_loss(side::<OUT>(flow).loss());
+    }
+    leave::<OUT>(socket, flow);
+    false
+}
+
+/// Reads on where [`account`] or the last [`go_on`] stopped. True when there is still more.
+#[inline(always)]
+pub fn go_on<const OUT: bool>(socket: Socket) -> bool {
+    let Some(flow) = find(socket) else { return false };
+    let mut call = BufferCall { buffer: UserBuffer::load(flow) };
+    if !step::<OUT>(flow, &mut call) {
+        return true;
+    }
+    end_call::<OUT>(socket);
+    false
+}
+
+/// Ends a call that took several runs, or more than are allowed.
+#[inline(always)]
+pub fn end_call<const OUT: bool>(socket: Socket) {
+    let Some(flow) = find(socket) else { return };
+    let mut call = BufferCall { buffer: UserBuffer::load(flow) };
+    finish::<OUT>(flow, &mut call);
+    if side::<OUT>(flow).phase == phase::LOST {
+        emit::count_loss(side::<OUT>(flow).loss());
+    }
+    leave::<OUT>(socket, flow);
+}
+
+#[inline(always)]
+fn leave<const OUT: bool>(socket: Socket, flow: &mut Flow) {
+    if side::<OUT>(flow).phase == phase::LOST {
+        flow.tries += 1;
+    }
+    flow.header.version = flow.header.version.wrapping_add(1);
+    // SAFETY: a word of the flow, which outlives this program's run.
+    unsafe { atomic_xchg::<u64, { AtomicOrdering::AcqRel }>(&raw mut flow.busy, 0) };
+    if flow.tries > MAX_TRIES && flow.header.inbound.messages == 0 {
+        ignore(socket);
+    }
+}
+
+/// The buffer of the call in flight; of `sendmmsg` and `recvmmsg`, that of the message at hand.
+#[inline(always)]
+fn call_buffer(socket: Socket, flow: &mut Flow, bytes: u64) -> Result<UserBuffer, LossReason> {
+    let multi = match in_flight(socket)? {
+        InFlight::Buffer(buffer) => return Ok(buffer),
+        InFlight::Multi(multi) => multi,
+    };
+    // SAFETY: no precondition.
+    let task = unsafe { bpf_get_current_pid_tgid() };
+    let index = flow.multi_index;
+    // The kernel stores each message's length before it goes on to the next, so a call that goes on shows the length of
+    // the message before (net/socket.c, __sys_sendmmsg and do_recvmmsg).
+    let goes_on = flow.multi_task == task
+        && flow.multi_base == multi.base
+        && index != 0
+        && u64::from(index) < multi.count
+        && UserBuffer::multi_length(&multi, index - 1)? == flow.multi_last;
+    let index = if goes_on { index } else { 0 };
+    flow.multi_task = task;
+    flow.multi_base = multi.base;
+    flow.multi_index = index + 1;
+    flow.multi_last = bytes as u32;
+    UserBuffer::of_multi(&multi, index)
+}
+
+/// A socket with a watched port moves bytes for the first time since the agent runs.
+/// True when it has a flow from now on.
+#[inline(never)]
+fn first_seen<const OUT: bool>(socket: Socket, bytes: u64) -> bool {
+    if storage::<u32>((&raw const IGNORED).cast_mut().cast(), socket, 0).is_some() || !socket.is_tcp() {
+        return false;
+    }
+    let tcp = socket.tcp();
+    if tcp.is_null() {
+        return false;
+    }
+    let counters = socket.counters(tcp);
+    let before_in = if OUT { counters.read } else { counters.read.wrapping_sub(bytes) };
+    let before_out = if OUT { counters.accepted.wrapping_sub(bytes) } else { counters.accepted };
+    let fresh = before_in == 0 && before_out <= 1;
+    let readable = if fresh {
+        match first_bytes::<OUT>(socket, bytes) {
+            Some(readable) => readable,
+            None => {
+                ignore(socket);
+                return false;
+            }
+        }
+    } else {
+        false
+    };
+    let Some(flow) = storage::<Flow>((&raw const FLOWS).cast_mut().cast(), socket, BPF_SK_STORAGE_GET_F_CREATE) else {
+        emit::count_loss(loss::NO_STATE);
+        return false;
+    };
+    flow.header.cookie = socket.cookie();
+    // SAFETY: no precondition.
+    flow.header.tgid = (unsafe { bpf_get_current_pid_tgid() } >> 32) as u32;
+    flow.header.local_port = socket.local_port();
+    flow.base_in = before_in;
+    flow.base_out = before_out;
+    flow.copied_seq = counters.copied_seq.wrapping_sub(if OUT { 0 } else { bytes as u32 });
+    if socket.is_ipv6() {
+        flow.header.flags |= flag::IPV6;
+    }
+    if counters.fin_read {
+        flow.header.flags |= flag::FIN_READ;
+        flow.copied_seq = counters.copied_seq.wrapping_sub(if OUT { 0 } else { bytes as u32 + 1 });
+    }
+    if !fresh {
+        flow.header.flags |= flag::BEFORE_START;
+        lose::<false>(flow, loss::BEFORE_START);
+        lose::<true>(flow, loss::BEFORE_START);
+    } else if !readable {
+        lose::<false>(flow, loss::NO_BUFFER);
+        emit::count_loss(loss::NO_BUFFER);
+    }
+    true
+}
+
+/// Looks at the first bytes of a new connection. `None`: of no interest, for the server speaks first or it is no HTTP;
+/// `Some(false)`: they cannot be read.
+#[inline(always)]
+fn first_bytes<const OUT: bool>(socket: Socket, bytes: u64) -> Option<bool> {
+    if OUT {
+        return None;
+    }
+    let buffer = match in_flight(socket) {
+        Ok(InFlight::Buffer(buffer)) => buffer,
+        Ok(InFlight::Multi(multi)) => match UserBuffer::of_multi(&multi, 0) {
+            Ok(buffer) => buffer,
+            Err(_) => return Some(false),
+        },
+        Err(_) => return Some(false),
+    };
+    let Ok((address, len)) = buffer.locate(0, if bytes < 8 { bytes as u32 } else { 8 }) else { return Some(false) };
+    let mut window = [0u64; 4];
+    let len = if len > 8 { 8 } else { len };
+    // SAFETY: eight bytes of the stack.
+    if unsafe { copy(window.as_mut_ptr().cast(), address, len) }.is_err() {
+        return Some(false);
+    }
+    start::may_be_request(&window, len).then_some(true)
+}
+
+/// From now on the socket costs one lookup.
+#[inline(always)]
+fn ignore(socket: Socket) {
+    // SAFETY: the map is a socket storage, the socket a trusted pointer of the hook.
+    unsafe { bpf_sk_storage_delete((&raw const FLOWS).cast_mut().cast(), socket.0.0.cast_mut().cast()) };
+    let _ = storage::<u32>((&raw const IGNORED).cast_mut().cast(), socket, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+/// A call whose bytes stand in a user buffer.
+pub struct BufferCall {
+    buffer: UserBuffer,
+}
+
+impl BufferCall {
+    /// Where the bytes stand. Goes through the flow's memory, so that the many ways to find them are one state for the
+    /// verifier.
+    #[inline(always)]
+    fn located(&self, flow: &mut Flow, offset: u64, len: u32) -> Result<(u64, u32), LossReason> {
+        let (address, len) = self.buffer.locate(offset, len)?;
+        store(&mut flow.copy_from, address);
+        store(&mut flow.copy_len, u64::from(len));
+        Ok((load(&flow.copy_from), load(&flow.copy_len) as u32))
+    }
+}
+
+impl Call for BufferCall {
+    #[inline(always)]
+    fn copy(&mut self, flow: &mut Flow, at: u32, offset: u64, len: u32) -> Result<u32, LossReason> {
+        let (address, len) = self.located(flow, offset, len)?;
+        let capture = flow.capture.as_mut_ptr().cast::<u8>();
+        if at == 0 {
+            let len = if len > FIRST_COPY_BYTES { FIRST_COPY_BYTES } else { len };
+            // SAFETY: the capture holds more than FIRST_COPY_BYTES.
+            unsafe { copy(capture, address, len) }?;
+            return Ok(len);
+        }
+        let at = if at > NEXT_COPY_LIMIT { NEXT_COPY_LIMIT } else { at };
+        let len = if len > NEXT_COPY_BYTES { NEXT_COPY_BYTES } else { len };
+        // SAFETY: NEXT_COPY_LIMIT and NEXT_COPY_BYTES add up to the capture's size.
+        unsafe { copy(capture.add(at as usize), address, len) }?;
+        Ok(len)
+    }
+
+    #[inline(always)]
+    fn peek(&mut self, flow: &mut Flow, offset: u64, len: u32) -> Result<u32, LossReason> {
+        let (address, len) = self.located(flow, offset, len)?;
+        let len = if len > WINDOW_BYTES { WINDOW_BYTES } else { len };
+        // SAFETY: the window holds WINDOW_BYTES.
+        unsafe { copy(flow.window.as_mut_ptr().cast(), address, len) }?;
+        Ok(len)
+    }
+
+    #[inline(always)]
+    fn emit(&mut self, flow: &mut Flow) {
+        flow.header.kind = hippius_common::flow::kind::CAPTURE;
+        emit::record(flow);
+    }
+
+    #[inline(always)]
+    fn shift(&mut self, flow: &mut Flow, from: u32, len: u32) {
+        shift(flow, from, len);
+    }
+}
+
+#[inline(always)]
+fn shift(flow: &mut Flow, from: u32, len: u32) {
+    let from = if from > CAPTURE_BYTES as u32 { 0 } else { from };
+    let len = if len > NEXT_COPY_BYTES { NEXT_COPY_BYTES } else { len };
+    let capture = flow.capture.as_mut_ptr().cast::<u8>();
+    // SAFETY: both ends lie in the capture; the helper copies upwards, so an overlap is harmless.
+    unsafe { bpf_probe_read_kernel(capture.cast(), len, capture.add(from as usize).cast()) };
+}
+
+/// For the state hook: nothing can be read there.
+pub struct NoBuffer;
+
+impl Call for NoBuffer {
+    #[inline(always)]
+    fn copy(&mut self, _flow: &mut Flow, _at: u32, _offset: u64, _len: u32) -> Result<u32, LossReason> {
+        Err(loss::NO_BUFFER)
+    }
+
+    #[inline(always)]
+    fn peek(&mut self, _flow: &mut Flow, _offset: u64, _len: u32) -> Result<u32, LossReason> {
+        Err(loss::NO_BUFFER)
+    }
+
+    #[inline(always)]
+    fn emit(&mut self, flow: &mut Flow) {
+        emit::record(flow);
+    }
+
+    #[inline(always)]
+    fn shift(&mut self, _flow: &mut Flow, _from: u32, _len: u32) {}
+}
+
+/// Accounts for what was read without a hook, before the flow ends.
+#[inline(always)]
+pub fn settle_unseen(socket: Socket, flow: &mut Flow) {
+    // SAFETY: no precondition.
+    let now_ns = unsafe { bpf_ktime_get_ns() };
+    let last_ns = flow.header.inbound.last_ns;
+    account_unseen(socket, flow, 0, now_ns);
+    if flow.header.inbound.total == 0 {
+        flow.header.inbound.last_ns = last_ns;
+    }
+}
+
+/// Kernel type used by the hooks.
+pub fn socket(pointer: *const u8) -> Socket {
+    Socket(Kernel(pointer))
+}

@@ -1,0 +1,5 @@
+//! One attach point each: read arguments, call `flows`.
+
+mod length;
+mod state;
+mod sweep;

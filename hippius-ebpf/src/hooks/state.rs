@@ -1,0 +1,112 @@
+//! Follows TCP states: listening sockets, half-closes, the end of a flow.
+
+use aya_ebpf::Global;
+use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
+use aya_ebpf::macros::btf_tracepoint;
+use aya_ebpf::programs::BtfTracePointContext;
+use hippius_common::flow::{Flow, flag, kind, phase};
+use hippius_ebpf::capture::walk::Call;
+
+use crate::flows::{self, NoBuffer};
+use crate::kernel::socket::Socket;
+
+/// include/net/tcp_states.h
+mod tcp {
+    pub const FIN_WAIT1: i32 = 4;
+    pub const FIN_WAIT2: i32 = 5;
+    pub const TIME_WAIT: i32 = 6;
+    pub const CLOSE: i32 = 7;
+    pub const CLOSE_WAIT: i32 = 8;
+    pub const LAST_ACK: i32 = 9;
+    pub const LISTEN: i32 = 10;
+    pub const CLOSING: i32 = 11;
+}
+
+/// Watch every port on which somebody begins to listen.
+#[unsafe(no_mangle)]
+static DISCOVER: Global<u32> = Global::new(0);
+
+/// The agent's own process, whose ports are of no interest.
+#[unsafe(no_mangle)]
+static AGENT_TGID: Global<u32> = Global::new(0);
+
+/// match-proto: void inet_sock_set_state(const struct sock *sk, const int oldstate, const int newstate), since 4.16
+#[btf_tracepoint(function = "inet_sock_set_state")]
+pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
+    let new = ctx.arg::<i32>(2);
+    if new < tcp::FIN_WAIT1 {
+        return 0;
+    }
+    let socket = flows::socket(ctx.arg::<*const u8>(0));
+    let port = socket.local_port();
+    if new == tcp::LISTEN {
+        listens(socket, port);
+        return 0;
+    }
+    if !flows::is_watched(port) {
+        return 0;
+    }
+    if let Some(flow) = flows::find(socket) {
+        changes(socket, flow, ctx.arg::<i32>(1), new);
+    }
+    0
+}
+
+#[inline(always)]
+fn listens(socket: Socket, port: u16) {
+    // SAFETY: no precondition.
+    let tgid = (unsafe { bpf_get_current_pid_tgid() } >> 32) as u32;
+    if DISCOVER.load() != 0 && tgid != AGENT_TGID.load() && socket.is_tcp() {
+        flows::watch(port);
+    }
+}
+
+#[inline(always)]
+fn changes(socket: Socket, flow: &mut Flow, old: i32, new: i32) {
+    match new {
+        tcp::CLOSE_WAIT | tcp::CLOSING => {
+            flow.header.flags |= flag::PEER_FIN;
+            if flow.header.flags & flag::LOCAL_FIN == 0 {
+                flow.header.flags |= flag::PEER_FIN_FIRST;
+            }
+        }
+        tcp::FIN_WAIT1 | tcp::LAST_ACK => {
+            flow.header.flags |= flag::LOCAL_FIN;
+            let unfinished = flow.header.outbound.phase == phase::UNTIL_CLOSE
+                || flow.header.in_len != 0
+                || flow.header.out_len != 0;
+            if unfinished {
+                publish(flow, kind::END);
+            }
+        }
+        tcp::CLOSE => {
+            flows::settle_unseen(socket, flow);
+            closes(socket, flow, old);
+            publish(flow, kind::CLOSE);
+        }
+        _ => {}
+    }
+}
+
+/// Takes the kernel's own counters, for the audit.
+#[inline(always)]
+fn closes(socket: Socket, flow: &mut Flow, old: i32) {
+    let tcp = socket.tcp();
+    if !tcp.is_null() {
+        let counters = socket.counters(tcp);
+        let fin_sent = matches!(old, tcp::FIN_WAIT1 | tcp::FIN_WAIT2 | tcp::TIME_WAIT | tcp::LAST_ACK | tcp::CLOSING);
+        flow.header.kernel_in = counters.read.wrapping_sub(flow.base_in);
+        flow.header.kernel_out = counters.accepted.wrapping_sub(flow.base_out).wrapping_sub(u64::from(fin_sent));
+    }
+    flow.header.error = socket.error();
+    flow.header.flags |= flag::CLOSED;
+}
+
+#[inline(always)]
+fn publish(flow: &mut Flow, kind: u16) {
+    flow.header.kind = kind;
+    NoBuffer.emit(flow);
+    flow.ready = 0;
+    flow.header.in_len = 0;
+    flow.header.out_len = 0;
+}

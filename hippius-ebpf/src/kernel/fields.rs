@@ -1,0 +1,64 @@
+//! Offsets of kernel structure fields, filled in by the loader from the running kernel's BTF.
+
+use aya_ebpf::Global;
+
+macro_rules! offsets {
+    ($($name:ident),* $(,)?) => {
+        $(#[unsafe(no_mangle)]
+        pub static $name: Global<u32> = Global::new(0);)*
+    };
+}
+
+// Must name every entry of `hippius_common::fields::FIELDS`; the loader refuses an object that lacks one.
+offsets!(
+    SK_FAMILY,
+    SK_NUM,
+    SK_FLAGS,
+    SK_PROTOCOL,
+    SK_SOCKET,
+    SK_ERR,
+    SOCKET_FILE,
+    TCP_COPIED_SEQ,
+    TCP_RCV_NXT,
+    TCP_BYTES_RECEIVED,
+    TCP_WRITE_SEQ,
+    TCP_SND_UNA,
+    TCP_BYTES_ACKED,
+    TASK_FILES,
+    TASK_STATUS,
+    FILES_FDT,
+    FDT_FD,
+    FDT_MAX_FDS,
+);
+
+/// A pointer to a kernel structure whose type the verifier knows.
+#[derive(Clone, Copy)]
+pub struct Kernel(pub *const u8);
+
+impl Kernel {
+    /// Whether there is none.
+    #[inline(always)]
+    pub fn is_null(self) -> bool {
+        self.0.is_null()
+    }
+
+    /// Reads a field.
+    #[inline(always)]
+    pub fn read<T: Copy>(self, offset: &Global<u32>) -> T {
+        self.read_at(offset.load() as usize)
+    }
+
+    /// Reads at a fixed offset, for structures whose layout is part of the kernel's stable interface.
+    #[inline(always)]
+    pub fn read_at<T: Copy>(self, offset: usize) -> T {
+        // SAFETY: the pointer came from the context or a helper, so the verifier checks the offset against the
+        // structure's BTF; a fault reads as zero.
+        unsafe { core::ptr::read_volatile(self.0.add(offset).cast::<T>()) }
+    }
+
+    /// Reads a field that is a pointer to another structure.
+    #[inline(always)]
+    pub fn follow(self, offset: &Global<u32>) -> Self {
+        Self(self.read::<*const u8>(offset))
+    }
+}

@@ -1,0 +1,5 @@
+//! The only raw reads of kernel and user memory.
+
+pub mod fields;
+pub mod socket;
+pub mod user_buffer;

@@ -1,0 +1,90 @@
+//! What is read of `struct sock` and `struct tcp_sock`.
+
+use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_skc_to_tcp_sock};
+
+use super::fields::{
+    Kernel, SK_ERR, SK_FAMILY, SK_FLAGS, SK_NUM, SK_PROTOCOL, TCP_BYTES_ACKED, TCP_BYTES_RECEIVED, TCP_COPIED_SEQ,
+    TCP_RCV_NXT, TCP_SND_UNA, TCP_WRITE_SEQ,
+};
+
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+const IPPROTO_TCP: u16 = 6;
+/// `enum sock_flags` in include/net/sock.h: the second flag since 2.6. Set when the peer's FIN was received.
+const SOCK_DONE: u64 = 1 << 1;
+
+/// A `struct sock` argument of a hook.
+#[derive(Clone, Copy)]
+pub struct Socket(pub Kernel);
+
+/// Sequence counters of a TCP socket at one moment.
+#[derive(Clone, Copy)]
+pub struct Counters {
+    /// Up to where the application has read; modulo 2^32.
+    pub copied_seq: u32,
+    /// Bytes read by the application since the connection began.
+    pub read: u64,
+    /// Bytes accepted from the application, the SYN of an active open and the FIN included.
+    pub accepted: u64,
+    /// The application has read the end of stream, whose FIN took one sequence number.
+    pub fin_read: bool,
+}
+
+impl Socket {
+    /// Local port in host order, 0 for sockets other than IPv4 and IPv6.
+    #[inline(always)]
+    pub fn local_port(self) -> u16 {
+        let family = self.0.read::<u16>(&SK_FAMILY);
+        if family == AF_INET || family == AF_INET6 { self.0.read::<u16>(&SK_NUM) } else { 0 }
+    }
+
+    /// Whether it is an IPv6 socket.
+    #[inline(always)]
+    pub fn is_ipv6(self) -> bool {
+        self.0.read::<u16>(&SK_FAMILY) == AF_INET6
+    }
+
+    /// Whether it is TCP and nothing else; MPTCP sockets report another protocol.
+    #[inline(always)]
+    pub fn is_tcp(self) -> bool {
+        self.0.read::<u16>(&SK_PROTOCOL) == IPPROTO_TCP
+    }
+
+    /// `sk_err`
+    #[inline(always)]
+    pub fn error(self) -> u16 {
+        self.0.read::<i32>(&SK_ERR) as u16
+    }
+
+    /// The cookie that identifies the socket until reboot.
+    #[inline(always)]
+    pub fn cookie(self) -> u64 {
+        // SAFETY: a trusted `struct sock` of the hook.
+        unsafe { bpf_get_socket_cookie(self.0.0.cast_mut().cast()) }
+    }
+
+    /// The TCP part.
+    #[inline(always)]
+    pub fn tcp(self) -> Kernel {
+        // SAFETY: a trusted `struct sock` of the hook; the result is null for anything but TCP.
+        Kernel(unsafe { bpf_skc_to_tcp_sock(self.0.0.cast_mut().cast()) }.cast_const().cast())
+    }
+
+    /// Reads the counters. tcp_rcv_nxt_update() adds the FIN's sequence number to `bytes_received`, and reading the end
+    /// of stream adds it to `copied_seq` (net/ipv4/tcp.c, tcp_recvmsg_locked).
+    #[inline(always)]
+    pub fn counters(self, tcp: Kernel) -> Counters {
+        let copied_seq = tcp.read::<u32>(&TCP_COPIED_SEQ);
+        let rcv_nxt = tcp.read::<u32>(&TCP_RCV_NXT);
+        let received = tcp.read::<u64>(&TCP_BYTES_RECEIVED);
+        let unread = rcv_nxt.wrapping_sub(copied_seq);
+        let fin_read = unread == 0 && self.0.read::<u64>(&SK_FLAGS) & SOCK_DONE != 0;
+        let unacknowledged = tcp.read::<u32>(&TCP_WRITE_SEQ).wrapping_sub(tcp.read::<u32>(&TCP_SND_UNA));
+        Counters {
+            copied_seq,
+            read: received.wrapping_sub(u64::from(unread)).wrapping_sub(u64::from(fin_read)),
+            accepted: tcp.read::<u64>(&TCP_BYTES_ACKED).wrapping_add(u64::from(unacknowledged)),
+            fin_read,
+        }
+    }
+}

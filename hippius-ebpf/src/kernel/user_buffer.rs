@@ -1,0 +1,192 @@
+//! Finds the user buffer of the system call in flight, if that call is about the given socket.
+//!
+//! The call in flight need not be the one that moved the bytes: io_uring completes receives for a task that sits in
+//! an unrelated `read`. So the file behind the call's descriptor has to be the socket's own file, or nothing is copied.
+
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_probe_read_user, bpf_task_pt_regs,
+};
+use hippius_common::flow::Flow;
+use hippius_common::loss::{self, LossReason};
+
+use super::fields::{
+    FDT_FD, FDT_MAX_FDS, FILES_FDT, Kernel, SK_SOCKET, SOCKET_FILE, TASK_FILES, TASK_STATUS,
+};
+use super::socket::Socket;
+
+/// x86-64 register offsets in `struct pt_regs` (arch/x86/include/uapi/asm/ptrace.h) and system call numbers.
+mod x86_64 {
+    pub const DX: usize = 96;
+    pub const SI: usize = 104;
+    pub const DI: usize = 112;
+    pub const ORIG_AX: usize = 120;
+    /// `TS_COMPAT` in `thread_info.status`: a 32-bit system call.
+    pub const TS_COMPAT: u32 = 2;
+
+    pub const READ: u64 = 0;
+    pub const WRITE: u64 = 1;
+    pub const READV: u64 = 19;
+    pub const WRITEV: u64 = 20;
+    pub const SENDTO: u64 = 44;
+    pub const RECVFROM: u64 = 45;
+    pub const SENDMSG: u64 = 46;
+    pub const RECVMSG: u64 = 47;
+    pub const RECVMMSG: u64 = 299;
+    pub const SENDMMSG: u64 = 307;
+    pub const PREADV2: u64 = 327;
+    pub const PWRITEV2: u64 = 328;
+}
+use x86_64 as arch;
+
+/// Most segments of a scattered buffer that are looked at.
+const SEGMENT_LIMIT: u32 = 16;
+/// Size of `struct mmsghdr`: a `struct msghdr` (56), its returned length (4), padding.
+const MMSGHDR_BYTES: u64 = 64;
+const MSG_IOV: u64 = 16;
+const MSG_LEN: u64 = 56;
+
+/// Where the bytes of a call stand in user memory.
+#[derive(Clone, Copy)]
+pub struct UserBuffer {
+    /// The buffer, or the array of `struct iovec`.
+    base: u64,
+    /// Number of `struct iovec`; 0 for a plain buffer.
+    segments: u64,
+}
+
+/// A `sendmmsg`/`recvmmsg` in flight: the message is told by the caller's memory of the ones before it.
+#[derive(Clone, Copy)]
+pub struct MultiMessage {
+    /// Array of `struct mmsghdr`.
+    pub base: u64,
+    /// Its length.
+    pub count: u64,
+}
+
+/// The system call in flight.
+pub enum InFlight {
+    /// Its buffer is known.
+    Buffer(UserBuffer),
+    /// It carries several messages.
+    Multi(MultiMessage),
+}
+
+/// Finds the buffer of the call in flight.
+#[inline(always)]
+pub fn in_flight(socket: Socket) -> Result<InFlight, LossReason> {
+    // SAFETY: returns the running task, never null.
+    let task = Kernel(unsafe { bpf_get_current_task_btf() }.cast_const().cast());
+    // SAFETY: `task` is a trusted task.
+    let registers = Kernel(unsafe { bpf_task_pt_regs(task.0.cast_mut().cast()) } as *const u8);
+    if task.read::<u32>(&TASK_STATUS) & arch::TS_COMPAT != 0 {
+        return Err(loss::COMPAT32);
+    }
+    if !is_about(socket, task, registers.read_at::<u64>(arch::DI)) {
+        return Err(loss::NO_BUFFER);
+    }
+    let second = registers.read_at::<u64>(arch::SI);
+    let third = registers.read_at::<u64>(arch::DX);
+    match registers.read_at::<u64>(arch::ORIG_AX) {
+        arch::READ | arch::WRITE | arch::SENDTO | arch::RECVFROM => {
+            Ok(InFlight::Buffer(UserBuffer { base: second, segments: 0 }))
+        }
+        arch::READV | arch::WRITEV | arch::PREADV2 | arch::PWRITEV2 => {
+            Ok(InFlight::Buffer(UserBuffer { base: second, segments: third }))
+        }
+        arch::SENDMSG | arch::RECVMSG => UserBuffer::of_message(second).map(InFlight::Buffer),
+        arch::SENDMMSG | arch::RECVMMSG => Ok(InFlight::Multi(MultiMessage { base: second, count: third })),
+        _ => Err(loss::NO_BUFFER),
+    }
+}
+
+/// The file behind descriptor `fd` of the task is the socket's own.
+#[inline(always)]
+fn is_about(socket: Socket, task: Kernel, fd: u64) -> bool {
+    let table = task.follow(&TASK_FILES).follow(&FILES_FDT);
+    let fd = fd as u32;
+    if fd >= table.read::<u32>(&FDT_MAX_FDS) {
+        return false;
+    }
+    let files = table.read::<u64>(&FDT_FD);
+    let mut file = 0u64;
+    // SAFETY: writes eight bytes to the stack; a bad address is an error, not a fault.
+    let result = unsafe {
+        bpf_probe_read_kernel((&raw mut file).cast(), 8, (files + u64::from(fd) * 8) as *const core::ffi::c_void)
+    };
+    result == 0 && file != 0 && socket.0.follow(&SK_SOCKET).read::<u64>(&SOCKET_FILE) == file
+}
+
+impl UserBuffer {
+    /// Keeps it for the program run that goes on with the call.
+    #[inline(always)]
+    pub fn store(&self, flow: &mut Flow) {
+        flow.call_base = self.base;
+        flow.call_segments = self.segments;
+    }
+
+    /// What [`Self::store`] kept.
+    #[inline(always)]
+    pub fn load(flow: &Flow) -> Self {
+        Self { base: flow.call_base, segments: flow.call_segments }
+    }
+
+    /// The buffer of a `struct msghdr`.
+    #[inline(always)]
+    fn of_message(message: u64) -> Result<Self, LossReason> {
+        let [base, segments] = read_pair(message + MSG_IOV)?;
+        Ok(Self { base, segments })
+    }
+
+    /// The buffer of the message at `index`.
+    #[inline(always)]
+    pub fn of_multi(multi: &MultiMessage, index: u32) -> Result<Self, LossReason> {
+        Self::of_message(multi.base + u64::from(index) * MMSGHDR_BYTES)
+    }
+
+    /// What the kernel stored as the length of the message at `index`.
+    #[inline(always)]
+    pub fn multi_length(multi: &MultiMessage, index: u32) -> Result<u32, LossReason> {
+        let [_, word] = read_pair(multi.base + u64::from(index) * MMSGHDR_BYTES + MSG_LEN - 8)?;
+        Ok(word as u32)
+    }
+
+    /// Address of the byte at `offset`, and how many follow it without a gap, `len` at most.
+    #[inline(always)]
+    pub fn locate(&self, offset: u64, len: u32) -> Result<(u64, u32), LossReason> {
+        if self.segments == 0 {
+            return Ok((self.base + offset, len));
+        }
+        let mut skip = offset;
+        for index in 0..SEGMENT_LIMIT {
+            if u64::from(index) >= self.segments {
+                break;
+            }
+            let [base, size] = read_pair(self.base + u64::from(index) * 16)?;
+            if skip < size {
+                let left = size - skip;
+                return Ok((base + skip, if left < u64::from(len) { left as u32 } else { len }));
+            }
+            skip -= size;
+        }
+        Err(loss::NO_BUFFER)
+    }
+}
+
+/// Copies user memory. `len` must be bounded by the destination, which the verifier checks.
+///
+/// # Safety
+/// `to` points to at least `len` writable bytes.
+#[inline(always)]
+pub unsafe fn copy(to: *mut u8, from: u64, len: u32) -> Result<(), LossReason> {
+    // SAFETY: guaranteed by the caller; a bad user address is an error, not a fault.
+    let result = unsafe { bpf_probe_read_user(to.cast(), len, from as *const core::ffi::c_void) };
+    if result == 0 { Ok(()) } else { Err(loss::USER_FAULT) }
+}
+
+#[inline(always)]
+fn read_pair(address: u64) -> Result<[u64; 2], LossReason> {
+    let mut pair = [0u64; 2];
+    // SAFETY: sixteen bytes of the stack.
+    unsafe { copy(pair.as_mut_ptr().cast(), address, 16) }?;
+    Ok(pair)
+}

@@ -1,0 +1,26 @@
+//! Kernel programs of the Hippius agent: hook → capture → emit.
+#![no_std]
+#![no_main]
+// `core::sync::atomic` has no exchange for the BPF target; the instruction exists since 5.12.
+#![feature(core_intrinsics)]
+#![expect(internal_features, reason = "the exchange is only to be had as an intrinsic")]
+
+mod emit;
+mod flows;
+mod hooks;
+mod kernel;
+mod maps;
+
+/// Checked by the loader before anything is attached.
+#[unsafe(no_mangle)]
+static ABI: aya_ebpf::Global<u32> = aya_ebpf::Global::new(hippius_common::ABI_VERSION);
+
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// The kernel offers the helpers that read its memory to GPL-compatible programs only.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,0 +1,41 @@
+//! All maps on one page.
+
+use aya_ebpf::btf_maps::{Array, PerCpuArray, ProgramArray, RingBuf, SkStorage};
+use aya_ebpf::macros::btf_map;
+use hippius_common::flow::Flow;
+use hippius_common::loss::REASON_COUNT;
+
+/// Words of the port bitmap.
+pub const PORT_WORDS: usize = 65536 / 64;
+
+/// State of each watched socket.
+#[btf_map]
+pub static FLOWS: SkStorage<Flow> = SkStorage::new();
+
+/// Sockets that turned out to be of no interest.
+#[btf_map]
+pub static IGNORED: SkStorage<u32> = SkStorage::new();
+
+/// Records for the agent. The loader sets the size.
+#[btf_map]
+pub static RECORDS: RingBuf<u64, 4194304> = RingBuf::new();
+
+/// Local ports whose sockets are watched, one bit each.
+#[btf_map]
+pub static PORTS: Array<[u64; PORT_WORDS], 1> = Array::new();
+
+/// Losses by reason, for each processor.
+#[btf_map]
+pub static LOSSES: PerCpuArray<u64, { REASON_COUNT as usize }> = PerCpuArray::new();
+
+/// Since when flows must have moved to be part of the next sweep, `CLOCK_MONOTONIC` in nanoseconds.
+#[btf_map]
+pub static SWEEP_SINCE: Array<u64, 1> = Array::new();
+
+/// `sock_recv_length_on`, for calls that take several runs.
+#[btf_map]
+pub static RECV_ON: ProgramArray<1> = ProgramArray::new();
+
+/// `sock_send_length_on`.
+#[btf_map]
+pub static SEND_ON: ProgramArray<1> = ProgramArray::new();
