@@ -10,7 +10,7 @@ use super::memory::{load, store};
 use super::{chunks, head, lose, settle, side, side_mut, start};
 
 /// Chunk-size lines that one step reads.
-const CHUNK_LIMIT: u32 = 4;
+const CHUNK_LIMIT: u32 = 1;
 
 /// Where the bytes of the call in flight can be read, and where records go.
 pub trait Call {
@@ -146,12 +146,14 @@ fn head_step<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
     // What was copied behind the head is not part of it; it may have been copied by an earlier step.
     let surplus = if end == 0 { 0 } else { (used + copied).wrapping_sub(end) };
     let taken = copied.wrapping_sub(surplus);
+    let now_ns = flow.call_ns;
     if OUT {
         flow.header.out_len = flow.header.out_len.wrapping_add(taken as u16);
     } else {
         flow.header.in_len = flow.header.in_len.wrapping_add(taken as u16);
     }
     let side = side_mut::<OUT>(flow);
+    side.last_ns = now_ns;
     side.head_len = side.head_len.wrapping_add(taken);
     side.total = side.total.wrapping_add(taken as i32 as u64);
     if end != 0 {
@@ -292,7 +294,10 @@ fn chunk_step<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
     let left = left::<OUT>(flow);
     let len = if left < u64::from(WINDOW_BYTES) { left as u32 } else { WINDOW_BYTES };
     match call.peek(flow, offset::<OUT>(flow), len) {
-        Ok(len) => chunks::read::<OUT>(flow, len),
+        Ok(len) => {
+            chunks::read::<OUT>(flow, len);
+            side_mut::<OUT>(flow).last_ns = flow.call_ns;
+        }
         Err(reason) => unreadable::<OUT>(flow, reason),
     }
 }
@@ -313,7 +318,11 @@ fn count_step<const OUT: bool>(flow: &mut Flow) {
 
 #[inline(always)]
 fn count<const OUT: bool>(flow: &mut Flow, bytes: u64) {
+    let now_ns = flow.call_ns;
     let side = side_mut::<OUT>(flow);
+    if bytes != 0 {
+        side.last_ns = now_ns;
+    }
     side.total = side.total.wrapping_add(bytes);
     if side.phase == phase::BODY && side.total >= side.next {
         side.phase = phase::HEAD;

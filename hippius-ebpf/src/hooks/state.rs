@@ -43,7 +43,8 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
         listens(socket, port);
         return 0;
     }
-    if !flows::is_watched(port) {
+    // A socket gives its port back before it reaches TCP_CLOSE (tcp_set_state in net/ipv4/tcp.c).
+    if new != tcp::CLOSE && !flows::is_watched(port) {
         return 0;
     }
     if let Some(flow) = flows::find(socket) {
