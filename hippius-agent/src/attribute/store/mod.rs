@@ -1,1 +1,327 @@
-//! placeholder
+//! From credentials to accounts.
+//!
+//! [`Store`] belongs to the thread that also runs the exchanges: it never waits. What it does not know it gives, over
+//! a bounded queue, to [`Lookups`], which run on tokio, and takes the answers up when asked to [`Store::collect`].
+//!
+//! Two kinds of question are told apart. A credential that is only *claimed* may be looked up where that costs
+//! nothing; one that the server has *accepted* may also be put through the seed era's derivation. So nobody can make
+//! the agent work hard, or believe anything, by sending credentials that the server refuses.
+
+mod backoff;
+mod cache;
+mod config;
+mod counters;
+mod lookups;
+mod postgres_source;
+mod redis_source;
+pub mod static_file;
+
+pub use cache::Reason;
+pub use config::{Source, StoreConfig, UnknownSource};
+pub use counters::{Answered, Asked, BOUNDS_NS, LookupCounters, LookupSnapshot, RESULTS, SOURCES};
+pub use lookups::Lookups;
+
+use super::rules::RuleSet;
+use super::{Account, Claim, Credential, CredentialHasher, CredentialKey};
+use crate::decode::http1::RequestHead;
+use cache::{Cache, Scope};
+use lookups::{Answer, Job, Sources, Subject};
+use postgres_source::PostgresLink;
+use redis_source::{RedisAccounts, RedisLink};
+use static_file::{StaticAccounts, StaticFileError};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+
+/// A lookup that has not come back by then never will: every wait in it is bounded and there are few of them.
+const LOST_AFTER_NS: u64 = 10_000_000_000;
+
+/// Longest bucket name that is looked up; S3 allows 63 bytes, older rules 255.
+const MAX_BUCKET_BYTES: usize = 255;
+
+/// What the store knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// The account, and whether the server's latest word on this credential was that it is good.
+    Known {
+        /// Whose credential it is.
+        account: Arc<Account>,
+        /// Whether bytes may be counted on it before the response is seen.
+        proven: bool,
+    },
+    /// A lookup is under way.
+    Pending,
+    /// There is no account to be had, for now.
+    Unknown(Reason),
+}
+
+/// Why a source gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Ambiguous,
+    Malformed,
+    Error,
+    Timeout,
+}
+
+impl Fault {
+    fn reason(self) -> Reason {
+        match self {
+            Self::Ambiguous => Reason::Ambiguous,
+            Self::Malformed | Self::Error | Self::Timeout => Reason::Failed,
+        }
+    }
+}
+
+/// Why a store cannot be opened. The texts name what is wrong, never a value: URLs hold passwords.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A source stands in the order and has no address.
+    #[error("the account source {0} is in the order, but {1} is not set")]
+    NoAddress(&'static str, &'static str),
+    /// An address cannot be read.
+    #[error("{0} is not a URL that can be used")]
+    BadUrl(&'static str),
+    /// The static file is not good.
+    #[error(transparent)]
+    StaticFile(#[from] StaticFileError),
+    /// The operating system has no random bytes.
+    #[error("no random bytes for the keyed hash of credentials: {0}")]
+    Random(getrandom::Error),
+}
+
+/// Credentials, buckets and their accounts.
+#[derive(Debug)]
+pub struct Store {
+    hasher: CredentialHasher,
+    cache: Cache,
+    jobs: Sender<Job>,
+    answers: Receiver<Answer>,
+    counters: Arc<LookupCounters>,
+    found_ttl_ns: u64,
+    missing_ttl_ns: u64,
+    stale_ttl_ns: u64,
+    knows_buckets: bool,
+}
+
+impl Store {
+    /// A store and the half of it that a tokio runtime must run. Reads the static file; connects to nothing yet.
+    pub fn open(config: &StoreConfig) -> Result<(Self, Lookups), OpenError> {
+        let counters = Arc::new(LookupCounters::default());
+        let sources = open_sources(config, counters.clone())?;
+        let (jobs, jobs_to_do) = mpsc::channel(config.queue.max(1));
+        let (answers, answers_to_take) = mpsc::channel(config.queue.max(1));
+        let store = Self {
+            hasher: CredentialHasher::random().map_err(OpenError::Random)?,
+            cache: Cache::new(config.capacity),
+            jobs,
+            answers: answers_to_take,
+            counters,
+            found_ttl_ns: ns(config.found_ttl),
+            missing_ttl_ns: ns(config.missing_ttl),
+            stale_ttl_ns: ns(config.stale_ttl),
+            knows_buckets: sources.postgres.is_some(),
+        };
+        let parallel = config.parallel.max(1);
+        Ok((store, Lookups { jobs: jobs_to_do, answers, parallel, sources: Arc::new(sources) }))
+    }
+
+    /// Takes up the answers that have come in, tells `answered` whose they are, and gives their number.
+    pub fn collect(&mut self, now_ns: u64, mut answered: impl FnMut(CredentialKey)) -> usize {
+        let mut count = 0;
+        while let Ok(answer) = self.answers.try_recv() {
+            count += 1;
+            answered(answer.key);
+            self.take_up(answer, now_ns);
+        }
+        count
+    }
+
+    /// What is known of a credential now. Asks nobody.
+    pub fn peek(&mut self, key: &CredentialKey, now_ns: u64) -> Resolution {
+        match self.cache.get_mut(key) {
+            Some(entry) => known(entry, now_ns),
+            None => Resolution::Unknown(Reason::NeverAsked),
+        }
+    }
+
+    /// The account of a credential that is only claimed: looked up where that is cheap, never derived.
+    pub fn resolve(&mut self, credential: &Credential, now_ns: u64) -> Resolution {
+        self.look_up(credential.key, Scope::Claimed, now_ns, |derived| subject(credential, derived))
+    }
+
+    /// The account of a credential that the server has just accepted: looked up everywhere. Marks it as proven.
+    pub fn resolve_accepted(&mut self, credential: &Credential, now_ns: u64) -> Resolution {
+        self.accepted(&credential.key);
+        self.look_up(credential.key, Scope::Accepted, now_ns, |derived| subject(credential, derived))
+    }
+
+    /// The owner of a bucket, as an account whose `subaccount_id` is unknown.
+    pub fn bucket_owner(&mut self, bucket: &str, now_ns: u64) -> Resolution {
+        if !self.knows_buckets || bucket.is_empty() || bucket.len() > MAX_BUCKET_BYTES || bucket.contains('\0') {
+            return Resolution::Unknown(Reason::NotFound);
+        }
+        let key = self.hasher.bucket(bucket);
+        self.look_up(key, Scope::Accepted, now_ns, |_| Some(Subject::Bucket(bucket.into())))
+    }
+
+    /// The server has accepted this credential.
+    pub fn accepted(&mut self, key: &CredentialKey) {
+        self.cache.entry(*key).proven = true;
+    }
+
+    /// The server has refused this credential. The account that is known stays known, for the true owner's sake, but
+    /// until the server accepts the credential again nothing is counted on it ahead of a response.
+    pub fn refused(&mut self, key: &CredentialKey) {
+        if let Some(entry) = self.cache.get_mut(key) {
+            entry.proven = false;
+        }
+    }
+
+    /// What the head of a request claims; the access key is kept in the claim only if a lookup will need it.
+    pub fn claim(&self, rules: &RuleSet, head: &RequestHead<'_>, now_ns: u64) -> Claim {
+        rules.claim(head, &self.hasher, |key| match self.cache.get(key) {
+            Some(entry) => entry.derived.is_none() && !entry.is_fresh(Scope::Accepted, now_ns),
+            None => true,
+        })
+    }
+
+    /// The key under which [`collect`](Self::collect) will tell of a bucket.
+    pub fn bucket_key(&self, bucket: &str) -> CredentialKey {
+        self.hasher.bucket(bucket)
+    }
+
+    /// Counters of lookups, for the exporter.
+    pub fn counters(&self) -> Arc<LookupCounters> {
+        self.counters.clone()
+    }
+
+    /// How many credentials and buckets are remembered.
+    pub fn remembered(&self) -> usize {
+        self.cache.len()
+    }
+
+    fn look_up(
+        &mut self,
+        key: CredentialKey,
+        scope: Scope,
+        now_ns: u64,
+        subject: impl FnOnce(Option<&Arc<str>>) -> Option<Subject>,
+    ) -> Resolution {
+        let entry = self.cache.entry(key);
+        if entry.is_fresh(scope, now_ns) {
+            let resolution = known(entry, now_ns);
+            let hit = matches!(resolution, Resolution::Known { .. });
+            self.counters.count(Asked::Memory, if hit { Answered::Hit } else { Answered::Miss });
+            return resolution;
+        }
+        let waiting = |(pending, since_ns): (Scope, u64)| pending >= scope && now_ns < since_ns + LOST_AFTER_NS;
+        if entry.pending.is_some_and(waiting) {
+            return usable_or(entry, now_ns, Resolution::Pending);
+        }
+        let Some(subject) = subject(entry.derived.as_ref()) else {
+            return usable_or(entry, now_ns, Resolution::Unknown(Reason::NoSecret));
+        };
+        let (answered, otherwise) = match self.jobs.try_send(Job { key, subject, scope, asked_at: Instant::now() }) {
+            Ok(()) => {
+                entry.pending = Some((scope, now_ns));
+                let stale = entry.usable(now_ns).is_some();
+                (if stale { Answered::Stale } else { Answered::Miss }, Resolution::Pending)
+            }
+            Err(_) => (Answered::QueueFull, Resolution::Unknown(Reason::QueueFull)),
+        };
+        let resolution = usable_or(entry, now_ns, otherwise);
+        self.counters.count(Asked::Memory, answered);
+        resolution
+    }
+
+    fn take_up(&mut self, answer: Answer, now_ns: u64) {
+        let (found_ttl_ns, missing_ttl_ns) = (self.found_ttl_ns, self.missing_ttl_ns);
+        let entry = self.cache.entry(answer.key);
+        let more_to_come = entry.pending.is_some_and(|(scope, _)| scope > answer.scope);
+        if !more_to_come {
+            entry.pending = None;
+        }
+        entry.derived = answer.derived.or(entry.derived.take());
+        match answer.found {
+            Ok(found) => {
+                // Half an account does not replace a whole one.
+                if found.complete || !entry.complete || entry.usable(now_ns).is_none() {
+                    entry.account = Some(found.account);
+                    entry.complete = found.complete;
+                    entry.stale_until_ns = now_ns.saturating_add(self.stale_ttl_ns);
+                }
+                entry.scope = answer.scope;
+                entry.fresh_until_ns =
+                    now_ns.saturating_add(if found.complete { found_ttl_ns } else { missing_ttl_ns });
+            }
+            Err(_) if more_to_come => {}
+            Err(reason) => {
+                entry.reason = reason;
+                entry.scope = answer.scope;
+                entry.fresh_until_ns = now_ns.saturating_add(missing_ttl_ns);
+            }
+        }
+    }
+}
+
+/// What the job needs: the address that is known already, or the access key.
+fn subject(credential: &Credential, derived: Option<&Arc<str>>) -> Option<Subject> {
+    match (derived, &credential.secret) {
+        (Some(address), _) => Some(Subject::Address(address.clone())),
+        (None, Some(secret)) => Some(Subject::AccessKey(secret.clone())),
+        (None, None) => None,
+    }
+}
+
+fn known(entry: &cache::Entry, now_ns: u64) -> Resolution {
+    let otherwise = if entry.pending.is_some() { Resolution::Pending } else { Resolution::Unknown(entry.reason) };
+    usable_or(entry, now_ns, otherwise)
+}
+
+fn usable_or(entry: &cache::Entry, now_ns: u64, otherwise: Resolution) -> Resolution {
+    match entry.usable(now_ns) {
+        Some(account) => Resolution::Known { account: account.clone(), proven: entry.proven },
+        None => otherwise,
+    }
+}
+
+fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn open_sources(config: &StoreConfig, counters: Arc<LookupCounters>) -> Result<Sources, OpenError> {
+    let uses = |source| config.order.contains(&source);
+    let static_accounts = match &config.static_file {
+        Some(path) if uses(Source::StaticFile) => StaticAccounts::load(path)?,
+        None if uses(Source::StaticFile) => return Err(OpenError::NoAddress("static_file", "the file")),
+        _ => StaticAccounts::default(),
+    };
+    if uses(Source::Redis) && config.auth_redis.is_none() && config.accounts_redis.is_none() {
+        return Err(OpenError::NoAddress("redis", "no Redis URL"));
+    }
+    let redis = |url: &Option<super::Secret>, name| match url {
+        Some(url) => RedisLink::new(url, config.timeout).map(Some).ok_or(OpenError::BadUrl(name)),
+        None => Ok(None),
+    };
+    let postgres = match &config.postgres {
+        Some(url) if uses(Source::Postgres) => {
+            Some(PostgresLink::new(url, config.timeout).ok_or(OpenError::BadUrl("the Postgres URL"))?)
+        }
+        None if uses(Source::Postgres) => return Err(OpenError::NoAddress("postgres", "its URL")),
+        _ => None,
+    };
+    Ok(Sources {
+        order: config.order.clone(),
+        static_accounts,
+        redis: RedisAccounts {
+            auth: redis(&config.auth_redis, "the Redis URL for access keys")?,
+            accounts: redis(&config.accounts_redis, "the Redis URL for accounts")?,
+        },
+        postgres,
+        counters,
+    })
+}
+
+#[cfg(test)]
+mod tests;
