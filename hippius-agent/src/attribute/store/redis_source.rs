@@ -86,6 +86,13 @@ pub(super) struct RedisLink {
     state: Mutex<State>,
 }
 
+/// Why a question was not answered.
+enum Trouble {
+    /// The connection is gone; a new one may do.
+    Dropped,
+    Fault(Fault),
+}
+
 #[derive(Default)]
 struct State {
     connection: Option<MultiplexedConnection>,
@@ -109,37 +116,44 @@ impl RedisLink {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
-        let (mut connection, generation) = self.connection().await?;
+        match self.ask(key).await {
+            // The server was restarted or has closed an idle connection: that is worth a second try.
+            Err(Trouble::Dropped) => self.ask(key).await,
+            answer => answer,
+        }
+        .map_err(|trouble| match trouble {
+            Trouble::Dropped => Fault::Error,
+            Trouble::Fault(fault) => fault,
+        })
+    }
+
+    async fn ask(&self, key: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Trouble> {
+        let (mut connection, generation) = self.connection().await.map_err(Trouble::Fault)?;
         let mut command = redis::cmd("GET");
         command.arg(key);
-        match timeout(self.timeout, command.query_async::<Value>(&mut connection)).await {
+        let (trouble, pause) = match timeout(self.timeout, command.query_async::<Value>(&mut connection)).await {
             Ok(Ok(Value::Nil)) => {
                 self.works().await;
-                Ok(None)
+                return Ok(None);
             }
             Ok(Ok(Value::BulkString(value))) => {
                 self.works().await;
-                Ok(Some(Zeroizing::new(value)))
+                return Ok(Some(Zeroizing::new(value)));
             }
             // The server lives and refuses: -WRONGTYPE means that the key holds something else, -LOADING, -NOAUTH,
             // -MASTERDOWN and the like that it cannot serve now.
-            Ok(Err(error)) if error.kind() == redis::ErrorKind::UnexpectedReturnType => Err(Fault::Malformed),
-            Ok(Err(error)) if error.code() == Some("WRONGTYPE") => Err(Fault::Malformed),
-            Ok(Err(error)) if error.code().is_some() => Err(Fault::Error),
-            Ok(Err(error)) => {
-                self.broke(generation).await;
-                Err(if error.is_timeout() { Fault::Timeout } else { Fault::Error })
-            }
+            Ok(Err(error)) if error.code() == Some("WRONGTYPE") => return Err(Trouble::Fault(Fault::Malformed)),
+            Ok(Err(error)) if error.code().is_some() => return Err(Trouble::Fault(Fault::Error)),
+            Ok(Err(error)) if error.is_timeout() => (Trouble::Fault(Fault::Timeout), true),
+            Ok(Err(error)) if error.is_connection_dropped() => (Trouble::Dropped, false),
+            Ok(Err(error)) if error.kind() == redis::ErrorKind::Parse => (Trouble::Fault(Fault::Malformed), true),
+            Ok(Err(_)) => (Trouble::Fault(Fault::Error), true),
             // No reply to GET is of another type: what is at the other end is no Redis, or is out of step.
-            Ok(Ok(_)) => {
-                self.broke(generation).await;
-                Err(Fault::Malformed)
-            }
-            Err(_) => {
-                self.broke(generation).await;
-                Err(Fault::Timeout)
-            }
-        }
+            Ok(Ok(_)) => (Trouble::Fault(Fault::Malformed), true),
+            Err(_) => (Trouble::Fault(Fault::Timeout), true),
+        };
+        self.broke(generation, pause).await;
+        Err(trouble)
     }
 
     async fn connection(&self) -> Result<(MultiplexedConnection, u64), Fault> {
@@ -167,9 +181,9 @@ impl RedisLink {
     }
 
     /// Gives up a connection, unless another lookup has done so already. The pause grows until an answer comes.
-    async fn broke(&self, generation: u64) {
+    async fn broke(&self, generation: u64, pause: bool) {
         let mut state = self.state.lock().await;
-        if state.generation == generation && state.connection.take().is_some() {
+        if state.generation == generation && state.connection.take().is_some() && pause {
             state.backoff.failed(Instant::now());
         }
     }
