@@ -175,7 +175,8 @@ impl RedisLink {
             }
             failed => {
                 state.backoff.failed(Instant::now());
-                Err(if failed.is_err() { Fault::Timeout } else { Fault::Error })
+                let timed_out = failed.map_or(true, |failed| failed.is_err_and(|error| error.is_timeout()));
+                Err(if timed_out { Fault::Timeout } else { Fault::Error })
             }
         }
     }
