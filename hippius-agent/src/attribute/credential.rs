@@ -57,6 +57,7 @@ impl CredentialHasher {
     pub fn with_keys(keys: &[u8; 32]) -> Self {
         let half = |range: std::ops::Range<usize>| {
             let mut key = zeroize::Zeroizing::new([0u8; 16]);
+            // Both ranges lie within the 32 bytes.
             key.iter_mut().zip(&keys[range]).for_each(|(to, from)| *to = *from);
             SipHasher24::new_with_key(&key)
         };

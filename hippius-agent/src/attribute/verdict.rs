@@ -1,5 +1,7 @@
 //! What the server thought of the credential, read from its response.
 
+use super::rules::Profile;
+
 /// What a response says about the credential of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -33,27 +35,31 @@ const REFUSALS: [&str; 16] = [
 ];
 
 impl Verdict {
-    /// The verdict of a status and of the S3 error code, where the response's head has one (`x-amz-error-code`).
+    /// The verdict of a final status and of the S3 error code, where the response's head has one
+    /// (`x-amz-error-code`).
     ///
-    /// `100 Continue` counts as acceptance: the Hippius API sends it when it first reads the body, which is after
-    /// signature, credit and rate limit. A server that sends it by itself (nginx) sends a final status as well, and
-    /// that one has the last word. All of 401 and 403 count as refusal, `AccessDenied` too: it answers both a
-    /// valid key without the right and a signature out of time, and in doubt nobody's account is charged.
+    /// All of 401 and 403 count as refusal, `AccessDenied` too: it answers both a valid key without the right and a
+    /// signature out of time, and in doubt nobody's account is charged. A status that a proxy in front may give by
+    /// itself (redirects, 400, 413, 429, 5xx) decides nothing.
     pub fn of(status: u16, error_code: Option<&str>) -> Self {
-        if error_code.is_some_and(|code| REFUSALS.contains(&code)) {
-            return Self::Refused;
-        }
-        match status {
-            // Switching protocols and early hints tell nothing; 304 and 2xx are the outcome of an allowed request.
-            100 | 200..=399 => Self::Accepted,
-            401 | 403 | 407 => Self::Refused,
-            // Credit, existence, precondition, range: all looked at after the signature.
-            402 | 404 | 409 | 411..=413 | 416 => Self::Accepted,
-            // 503 SlowDown and InsufficientAccountCredit name a state of the account, so it was known by then.
-            _ if matches!(error_code, Some("SlowDown" | "InsufficientAccountCredit" | "AccountVerificationError")) => {
-                Self::Accepted
-            }
+        match (status, error_code) {
+            (_, Some(code)) if REFUSALS.contains(&code) => Self::Refused,
+            (401 | 403 | 407, _) => Self::Refused,
+            (200..=299 | 304, _) => Self::Accepted,
+            // Credit, existence, conflict, precondition, range: all looked at after the signature.
+            (402 | 404 | 409 | 412 | 416, _) => Self::Accepted,
+            // Hippius looks at the account only when the signature was good.
+            (_, Some("InsufficientAccountCredit" | "AccountVerificationError")) => Self::Accepted,
             _ => Self::Undecided,
+        }
+    }
+
+    /// The verdict of `100 Continue`. Hippius sends it when it first reads the body, which is after signature, credit
+    /// and rate limit; others, nginx among them, send it unasked.
+    pub fn of_continue(profile: Profile) -> Self {
+        match profile {
+            Profile::Hippius2025 | Profile::Hippius2026 => Self::Accepted,
+            Profile::S3 | Profile::Http => Self::Undecided,
         }
     }
 }
@@ -65,14 +71,16 @@ mod tests {
     #[test]
     fn the_table_of_verdicts() {
         let cases = [
-            (100, None, Verdict::Accepted),
             (101, None, Verdict::Undecided),
             (200, None, Verdict::Accepted),
             (206, None, Verdict::Accepted),
             (304, None, Verdict::Accepted),
+            (307, None, Verdict::Undecided),
+            (413, None, Verdict::Undecided),
             (404, Some("NoSuchKey"), Verdict::Accepted),
             (402, Some("InsufficientAccountCredit"), Verdict::Accepted),
-            (503, Some("SlowDown"), Verdict::Accepted),
+            (503, Some("SlowDown"), Verdict::Undecided),
+            (503, Some("AccountVerificationError"), Verdict::Accepted),
             (503, None, Verdict::Undecided),
             (500, None, Verdict::Undecided),
             (400, None, Verdict::Undecided),
@@ -88,5 +96,11 @@ mod tests {
         for (status, code, expected) in cases {
             assert_eq!(Verdict::of(status, code), expected, "{status} {code:?}");
         }
+    }
+
+    #[test]
+    fn a_continue_counts_only_where_it_is_known_to_come_after_the_signature() {
+        assert_eq!(Verdict::of_continue(Profile::Hippius2025), Verdict::Accepted);
+        assert_eq!(Verdict::of_continue(Profile::S3), Verdict::Undecided);
     }
 }

@@ -127,6 +127,14 @@ impl Cache {
         self.slots.get(*self.index.get(key)?).map(|slot| &slot.entry)
     }
 
+    /// Forgets every account and every lookup under way, not what was proven or derived.
+    pub(super) fn forget_accounts(&mut self) {
+        for Slot { entry, .. } in &mut self.slots {
+            let (proven, derived) = (entry.proven, entry.derived.take());
+            *entry = Entry { proven, derived, ..Entry::default() };
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }

@@ -2,15 +2,16 @@
 
 use super::Fault;
 use super::cache::{Reason, Scope};
-use super::config::Source;
+use super::config::{Source, StoreConfig};
 use super::counters::{Answered, Asked, LookupCounters};
+use super::open::{OpenError, open_sources};
 use super::postgres_source::PostgresLink;
 use super::redis_source::RedisAccounts;
 use super::static_file::StaticAccounts;
 use crate::attribute::{Account, CredentialKey, Secret, UNKNOWN, derive};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinSet;
 
 /// One lookup to do.
@@ -66,6 +67,18 @@ pub struct Lookups {
 }
 
 impl Lookups {
+    /// The lookups of a configuration, where to send jobs, and where answers come out.
+    pub(super) fn open(
+        config: &StoreConfig,
+        counters: Arc<LookupCounters>,
+    ) -> Result<(Self, Sender<Job>, Receiver<Answer>), OpenError> {
+        let sources = Arc::new(open_sources(config, counters)?);
+        let (jobs, jobs_to_do) = mpsc::channel(config.queue.max(1));
+        let (answers, answers_to_take) = mpsc::channel(config.queue.max(1));
+        let lookups = Self { jobs: jobs_to_do, answers, parallel: config.parallel.max(1), sources };
+        Ok((lookups, jobs, answers_to_take))
+    }
+
     /// Looks up until the store is dropped.
     pub async fn run(mut self) {
         let mut running = JoinSet::new();

@@ -12,6 +12,7 @@ mod cache;
 mod config;
 mod counters;
 mod lookups;
+mod open;
 mod postgres_source;
 mod redis_source;
 pub mod static_file;
@@ -20,18 +21,16 @@ pub use cache::Reason;
 pub use config::{Source, StoreConfig, UnknownSource};
 pub use counters::{Answered, Asked, BOUNDS_NS, LookupCounters, LookupSnapshot, RESULTS, SOURCES};
 pub use lookups::Lookups;
+pub use open::OpenError;
 
 use super::rules::RuleSet;
 use super::{Account, Claim, Credential, CredentialHasher, CredentialKey};
 use crate::decode::http1::RequestHead;
 use cache::{Cache, Scope};
-use lookups::{Answer, Job, Sources, Subject};
-use postgres_source::PostgresLink;
-use redis_source::{RedisAccounts, RedisLink};
-use static_file::{StaticAccounts, StaticFileError};
+use lookups::{Answer, Job, Subject};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::{Receiver, Sender};
 
 /// A lookup that has not come back by then never will: every wait in it is bounded and there are few of them.
 const LOST_AFTER_NS: u64 = 10_000_000_000;
@@ -73,23 +72,6 @@ impl Fault {
     }
 }
 
-/// Why a store cannot be opened. The texts name what is wrong, never a value: URLs hold passwords.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// A source stands in the order and has no address.
-    #[error("the account source {0} is in the order, but {1} is not set")]
-    NoAddress(&'static str, &'static str),
-    /// An address cannot be read.
-    #[error("{0} is not a URL that can be used")]
-    BadUrl(&'static str),
-    /// The static file is not good.
-    #[error(transparent)]
-    StaticFile(#[from] StaticFileError),
-    /// The operating system has no random bytes.
-    #[error("no random bytes for the keyed hash of credentials: {0}")]
-    Random(getrandom::Error),
-}
-
 /// Credentials, buckets and their accounts.
 #[derive(Debug)]
 pub struct Store {
@@ -98,32 +80,51 @@ pub struct Store {
     jobs: Sender<Job>,
     answers: Receiver<Answer>,
     counters: Arc<LookupCounters>,
-    found_ttl_ns: u64,
-    missing_ttl_ns: u64,
-    stale_ttl_ns: u64,
+    times: Times,
     knows_buckets: bool,
+}
+
+/// How long answers are believed.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    found_ns: u64,
+    missing_ns: u64,
+    stale_ns: u64,
+}
+
+impl Times {
+    fn of(config: &StoreConfig) -> Self {
+        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self { found_ns: ns(config.found_ttl), missing_ns: ns(config.missing_ttl), stale_ns: ns(config.stale_ttl) }
+    }
 }
 
 impl Store {
     /// A store and the half of it that a tokio runtime must run. Reads the static file; connects to nothing yet.
     pub fn open(config: &StoreConfig) -> Result<(Self, Lookups), OpenError> {
         let counters = Arc::new(LookupCounters::default());
-        let sources = open_sources(config, counters.clone())?;
-        let (jobs, jobs_to_do) = mpsc::channel(config.queue.max(1));
-        let (answers, answers_to_take) = mpsc::channel(config.queue.max(1));
+        let (lookups, jobs, answers) = Lookups::open(config, counters.clone())?;
         let store = Self {
             hasher: CredentialHasher::random().map_err(OpenError::Random)?,
             cache: Cache::new(config.capacity),
             jobs,
-            answers: answers_to_take,
+            answers,
             counters,
-            found_ttl_ns: ns(config.found_ttl),
-            missing_ttl_ns: ns(config.missing_ttl),
-            stale_ttl_ns: ns(config.stale_ttl),
-            knows_buckets: sources.postgres.is_some(),
+            times: Times::of(config),
+            knows_buckets: lookups.sources.postgres.is_some(),
         };
-        let parallel = config.parallel.max(1);
-        Ok((store, Lookups { jobs: jobs_to_do, answers, parallel, sources: Arc::new(sources) }))
+        Ok((store, lookups))
+    }
+
+    /// Goes over to another configuration. On an error everything stays as it was; else the new lookups must be run,
+    /// and the old ones end by themselves. Accounts are looked up anew; what was proven or derived is kept, and so is
+    /// the cache's capacity.
+    pub fn reopen(&mut self, config: &StoreConfig) -> Result<Lookups, OpenError> {
+        let (lookups, jobs, answers) = Lookups::open(config, self.counters.clone())?;
+        (self.jobs, self.answers, self.times) = (jobs, answers, Times::of(config));
+        self.knows_buckets = lookups.sources.postgres.is_some();
+        self.cache.forget_accounts();
+        Ok(lookups)
     }
 
     /// Takes up the answers that have come in, tells `answered` whose they are, and gives their number.
@@ -236,7 +237,7 @@ impl Store {
     }
 
     fn take_up(&mut self, answer: Answer, now_ns: u64) {
-        let (found_ttl_ns, missing_ttl_ns) = (self.found_ttl_ns, self.missing_ttl_ns);
+        let times = self.times;
         let entry = self.cache.entry(answer.key);
         let more_to_come = entry.pending.is_some_and(|(scope, _)| scope > answer.scope);
         if !more_to_come {
@@ -249,17 +250,17 @@ impl Store {
                 if found.complete || !entry.complete || entry.usable(now_ns).is_none() {
                     entry.account = Some(found.account);
                     entry.complete = found.complete;
-                    entry.stale_until_ns = now_ns.saturating_add(self.stale_ttl_ns);
+                    entry.stale_until_ns = now_ns.saturating_add(times.stale_ns);
                 }
                 entry.scope = answer.scope;
                 entry.fresh_until_ns =
-                    now_ns.saturating_add(if found.complete { found_ttl_ns } else { missing_ttl_ns });
+                    now_ns.saturating_add(if found.complete { times.found_ns } else { times.missing_ns });
             }
             Err(_) if more_to_come => {}
             Err(reason) => {
                 entry.reason = reason;
                 entry.scope = answer.scope;
-                entry.fresh_until_ns = now_ns.saturating_add(missing_ttl_ns);
+                entry.fresh_until_ns = now_ns.saturating_add(times.missing_ns);
             }
         }
     }
@@ -284,43 +285,6 @@ fn usable_or(entry: &cache::Entry, now_ns: u64, otherwise: Resolution) -> Resolu
         Some(account) => Resolution::Known { account: account.clone(), proven: entry.proven },
         None => otherwise,
     }
-}
-
-fn ns(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn open_sources(config: &StoreConfig, counters: Arc<LookupCounters>) -> Result<Sources, OpenError> {
-    let uses = |source| config.order.contains(&source);
-    let static_accounts = match &config.static_file {
-        Some(path) if uses(Source::StaticFile) => StaticAccounts::load(path)?,
-        None if uses(Source::StaticFile) => return Err(OpenError::NoAddress("static_file", "the file")),
-        _ => StaticAccounts::default(),
-    };
-    if uses(Source::Redis) && config.auth_redis.is_none() && config.accounts_redis.is_none() {
-        return Err(OpenError::NoAddress("redis", "no Redis URL"));
-    }
-    let redis = |url: &Option<super::Secret>, name| match url {
-        Some(url) => RedisLink::new(url, config.timeout).map(Some).ok_or(OpenError::BadUrl(name)),
-        None => Ok(None),
-    };
-    let postgres = match &config.postgres {
-        Some(url) if uses(Source::Postgres) => {
-            Some(PostgresLink::new(url, config.timeout).ok_or(OpenError::BadUrl("the Postgres URL"))?)
-        }
-        None if uses(Source::Postgres) => return Err(OpenError::NoAddress("postgres", "its URL")),
-        _ => None,
-    };
-    Ok(Sources {
-        order: config.order.clone(),
-        static_accounts,
-        redis: RedisAccounts {
-            auth: redis(&config.auth_redis, "the Redis URL for access keys")?,
-            accounts: redis(&config.accounts_redis, "the Redis URL for accounts")?,
-        },
-        postgres,
-        counters,
-    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@
 //! | 2026 | `hippius_auth:<hip_ key>` | JSON with `valid`, `account_address`, `token_type` `master` or `sub` |
 //! | both | `hippius_subaccount_cache:<address>` | JSON with `main_account_id` |
 //! | both | `hippius_main_account_credits:<address>` | JSON with `main_account_id`: there is one for main accounts |
+//!
+//! A `hip_…` key must travel to be asked for. Copies of it remain unwiped in the client library's buffers until they
+//! are used again; seed phrases never come here.
 
 use super::Fault;
 use super::backoff::Backoff;

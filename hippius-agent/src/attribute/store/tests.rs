@@ -1,3 +1,4 @@
+use super::static_file::StaticAccounts;
 use super::*;
 use crate::attribute::rules::Profile;
 use crate::attribute::settle::{Settled, early, settle};
@@ -34,10 +35,20 @@ async fn collect(store: &mut Store, now_ns: u64, count: usize) {
     }
 }
 
-fn file(name: &str, text: &str) -> PathBuf {
+/// A store that knows `hip_x` as the account `main` from a file.
+fn open_with_file(name: &str, main: &str) -> (Store, Lookups) {
+    let (path, config) = file(name, main);
+    let opened = Store::open(&config).expect("a store");
+    std::fs::remove_file(path).expect("the file is there");
+    opened
+}
+
+fn file(name: &str, main: &str) -> (PathBuf, StoreConfig) {
     let path = std::env::temp_dir().join(format!("hippius-{}-{name}.toml", std::process::id()));
+    let text = format!("[[account]]\naccess_key = \"hip_x\"\nmain_account = \"{main}\"\n");
     std::fs::write(&path, text).expect("a file in the temporary folder");
-    path
+    let order = vec![Source::StaticFile];
+    (path.clone(), StoreConfig { order, static_file: Some(path), ..StoreConfig::default() })
 }
 
 fn claim_of(store: &Store, head: &str, now_ns: u64) -> Claim {
@@ -105,9 +116,7 @@ async fn what_is_not_found_is_believed_for_its_time_and_then_asked_again() {
 
 #[tokio::test]
 async fn a_known_account_outlives_lookups_that_find_nothing_but_not_for_ever() {
-    let path = file("stale", "[[account]]\naccess_key = \"hip_x\"\nmain_account = \"team\"\n");
-    let config = StoreConfig { order: vec![Source::StaticFile], static_file: Some(path), ..StoreConfig::default() };
-    let (mut store, lookups) = Store::open(&config).expect("a store");
+    let (mut store, lookups) = open_with_file("stale", "team");
     tokio::spawn(lookups.run());
     let credential = credential(&store, "hip_x");
     store.resolve_accepted(&credential, 0);
@@ -145,10 +154,29 @@ fn a_lookup_that_never_comes_back_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn another_configuration_takes_over_or_leaves_all_as_it_was() {
+    let (mut store, lookups) = open_with_file("before", "team");
+    tokio::spawn(lookups.run());
+    let credential = credential(&store, "hip_x");
+    store.resolve_accepted(&credential, 0);
+    collect(&mut store, 0, 1).await;
+    let known = |main: &str| Resolution::Known { account: Arc::new(Account::new(main, main)), proven: true };
+    assert_eq!(store.peek(&credential.key, 0), known("team"));
+
+    assert!(store.reopen(&StoreConfig { order: vec![Source::Redis], ..StoreConfig::default() }).is_err());
+    assert_eq!(store.peek(&credential.key, 0), known("team"));
+
+    let (path, config) = file("after", "club");
+    tokio::spawn(store.reopen(&config).expect("a good configuration").run());
+    std::fs::remove_file(path).expect("the file is there");
+    assert_eq!(store.resolve_accepted(&credential, 1), Resolution::Pending);
+    collect(&mut store, 1, 1).await;
+    assert_eq!(store.peek(&credential.key, 1), known("club"));
+}
+
+#[tokio::test]
 async fn an_exchange_lands_on_its_account_only_when_the_server_said_yes() {
-    let path = file("settle", "[[account]]\naccess_key = \"hip_x\"\nmain_account = \"team\"\n");
-    let config = StoreConfig { order: vec![Source::StaticFile], static_file: Some(path), ..StoreConfig::default() };
-    let (mut store, lookups) = Store::open(&config).expect("a store");
+    let (mut store, lookups) = open_with_file("settle", "team");
     tokio::spawn(lookups.run());
     let team = Arc::new(Account::new("team", "team"));
     let on = |account: &Arc<Account>| Settled::Account(account.clone());
