@@ -6,13 +6,19 @@
 //! on its right. Only [`pipeline`] sees all of them.
 
 pub mod attribute;
+pub mod check;
 pub mod classify;
+pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod daemon;
 pub mod decode;
 pub mod exchange;
 pub mod export;
 pub mod kernel;
+pub mod logging;
 pub mod pipeline;
 pub mod poll;
 pub mod record;
+pub mod reload;
+pub mod version;
