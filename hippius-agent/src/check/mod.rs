@@ -114,7 +114,7 @@ pub fn as_text(findings: &[Finding]) -> String {
     }
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
     let (ok, warn, fail) = (count(Level::Ok), count(Level::Warn), count(Level::Fail));
-    let _ = writeln!(text, "\n{ok} ok, {warn} warnings, {fail} failed");
+    let _ = writeln!(text, "\nok: {ok}, warnings: {warn}, failed: {fail}");
     text
 }
 

@@ -57,13 +57,9 @@ fn overview(listeners: &[Listener]) -> Finding {
     let namespaces: BTreeSet<u64> = listeners.iter().map(|listener| listener.netns).collect();
     let mut named: Vec<String> = listeners.iter().map(described).collect();
     named.dedup();
-    let detail = format!(
-        "{} listening TCP sockets in {} network namespaces{}{}",
-        listeners.len(),
-        namespaces.len(),
-        if named.is_empty() { "" } else { ": " },
-        named.join(", ")
-    );
+    let named = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
+    let detail =
+        format!("listening TCP sockets: {}, network namespaces: {}{named}", listeners.len(), namespaces.len());
     Finding::ok(SUBJECT, detail)
 }
 
