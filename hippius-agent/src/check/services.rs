@@ -58,8 +58,7 @@ fn overview(listeners: &[Listener]) -> Finding {
     let mut named: Vec<String> = listeners.iter().map(described).collect();
     named.dedup();
     let named = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
-    let detail =
-        format!("listening TCP sockets: {}, network namespaces: {}{named}", listeners.len(), namespaces.len());
+    let detail = format!("listening TCP sockets: {}, network namespaces: {}{named}", listeners.len(), namespaces.len());
     Finding::ok(SUBJECT, detail)
 }
 

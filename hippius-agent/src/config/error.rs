@@ -75,7 +75,8 @@ impl fmt::Display for Problem {
             write!(out, "; did you mean {suggestion}?")?;
         }
         if let Some(allowed) = &self.allowed {
-            write!(out, "; allowed: {allowed}")?;
+            let joint = if self.suggestion.is_some() { " Allowed" } else { "; allowed" };
+            write!(out, "{joint}: {allowed}")?;
         }
         Ok(())
     }
@@ -116,15 +117,21 @@ impl From<&str> for Refusal {
     }
 }
 
-/// `value` for an error message: quoted, cut, and hidden where it could be an address with a password in it that was
-/// put under the wrong key.
+/// `value` for an error message: quoted, and hidden where it could be a secret that was put under the wrong key (an
+/// address with a password, an access key, a seed phrase).
 pub(super) fn shown(value: &str) -> String {
-    const LONGEST: usize = 60;
+    const LONGEST: usize = 48;
+    match value.chars().count() {
+        0..=LONGEST => shown_path(value),
+        longer => format!("a value of {longer} characters"),
+    }
+}
+
+/// Like [`shown`], of any length.
+pub(super) fn shown_path(value: &str) -> String {
     let lower = value.to_ascii_lowercase();
-    if lower.contains("://") || lower.contains('@') || lower.contains("password") || lower.contains("hip_") {
+    if ["://", "@", "password", "hip_"].iter().any(|mark| lower.contains(mark)) {
         "the value (not shown, it may hold a secret)".to_owned()
-    } else if value.chars().count() > LONGEST {
-        format!("{:?}…", value.chars().take(LONGEST).collect::<String>())
     } else {
         format!("{value:?}")
     }

@@ -1,6 +1,6 @@
 //! Reads tables of a parsed TOML document by key, and collects everything that is wrong instead of stopping.
 
-use super::error::{ConfigErrors, Problem, Refusal, shown};
+use super::error::{ConfigErrors, Problem, Refusal, shown, shown_path};
 use super::schema::{SectionSpec, join};
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -56,8 +56,9 @@ impl<'d> Reading<'d> {
 
     /// Notes a mistake of syntax. The parser's message quotes no value.
     pub(super) fn refuse_syntax(&self, error: &toml_edit::TomlError) {
-        let what = format!("not TOML: {}", error.message().replace('\n', ", "));
-        self.refuse_at(error.span().map(|span| span.start), String::new(), Refusal::new(what));
+        let what = format!("not TOML: {}", error.message().lines().next().unwrap_or_default());
+        let refusal = Refusal::new(what).allowed("each key once, as key = value, with text in quotes");
+        self.refuse_at(error.span().map(|span| span.start), String::new(), refusal);
     }
 
     /// 1-based line of `place`.
@@ -173,9 +174,9 @@ impl<'d> Section<'d> {
         let path = self.reading.around.folder.join(value);
         let opened = std::fs::File::open(&path).and_then(|file| file.metadata());
         let refusal = match opened {
-            Ok(metadata) if metadata.is_dir() => format!("{} is a folder", shown(&path.to_string_lossy())),
+            Ok(metadata) if metadata.is_dir() => format!("{} is a folder", shown_path(&path.to_string_lossy())),
             Ok(_) => return Some(Found { value: path, place }),
-            Err(error) => format!("cannot read {}: {error}", shown(&path.to_string_lossy())),
+            Err(error) => format!("cannot read {}: {error}", shown_path(&path.to_string_lossy())),
         };
         self.reading.refuse(&place, Refusal::new(refusal).allowed("the path of a file that the agent may read"));
         None
