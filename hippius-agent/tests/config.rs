@@ -170,3 +170,22 @@ fn changes_are_told_apart() {
     assert_eq!(changes.restart, ["listen", "capture.ring_bytes", "capture.backend"]);
     assert_eq!(changes.live, ["log", "capture.discover", "labels", "service", "attribution"]);
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(characters in proptest::collection::vec(proptest::prelude::any::<char>(), 0..200)) {
+        let _ = parse(&characters.into_iter().collect::<String>());
+    }
+
+    /// Half a file, and a file with a piece cut out, as an editor or a full disk may leave it.
+    #[test]
+    fn no_damage_makes_it_panic(from in 0_usize..6000, length in 0_usize..200) {
+        let mut text = include_str!("../../monitoring/hippius-agent.example.toml").to_owned();
+        let from = from.min(text.len());
+        let to = (from + length).min(text.len());
+        if text.is_char_boundary(from) && text.is_char_boundary(to) {
+            text.replace_range(from..to, "");
+        }
+        let _ = parse(&text);
+    }
+}
