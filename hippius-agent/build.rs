@@ -6,7 +6,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=HIPPIUS_REVISION");
     // Outside a checkout (a source archive, a container build) the packager may say what it is.
-    let revision = std::env::var("HIPPIUS_REVISION").ok().or_else(git_revision);
+    let revision = std::env::var("HIPPIUS_REVISION").ok().filter(|text| !text.is_empty()).or_else(git_revision);
     println!("cargo::rustc-env=HIPPIUS_REVISION={}", revision.as_deref().unwrap_or("unknown"));
     let rustc = std::env::var("RUSTC").ok().and_then(|rustc| output(Command::new(rustc).arg("--version")));
     println!("cargo::rustc-env=HIPPIUS_RUSTC={}", rustc.as_deref().unwrap_or("unknown"));

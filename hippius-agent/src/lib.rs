@@ -4,6 +4,9 @@
 //! `kernel → decode → connection → exchange → attribute → classify → record → export`, with `poll` joining at
 //! `record`. A stage uses the output of the stages on its left, `hippius-common` and its own configuration, nothing
 //! on its right. Only [`pipeline`] sees all of them.
+//!
+//! Around them stand [`cli`] and [`config`] (what the operator says), [`daemon`] and [`reload`] (the life of the
+//! process), [`check`] (what this host can do), [`logging`] and [`version`].
 
 pub mod attribute;
 pub mod check;
