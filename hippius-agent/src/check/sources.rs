@@ -62,7 +62,7 @@ fn finding(name: String, answer: Answer) -> Finding {
         Err(error) => Finding::fail(
             SUBJECT,
             format!("{name} at {address}: {error}"),
-            "correct the address or start the server; the agent runs without it, accounts stay unknown",
+            "correct the address and its password, or start the server; until then its accounts stay unknown",
         ),
     }
 }

@@ -4,7 +4,7 @@
 //! [`Config`] or everything that is wrong with the file. The caller keeps the result behind an `Arc` and swaps it as
 //! one piece on a reload; [`diff`] says which of the changes wait for a restart.
 //!
-//! A new key takes a line in [`schema`], its reading in the file of its section and a row in [`mod@diff`]; the tests
+//! A new key takes a line in [`schema`], its reading in the file of its section and a row in `diff.rs`; the tests
 //! then ask for it in `monitoring/hippius-agent.example.toml` and `docs/configuration.md`.
 
 mod attribution;
