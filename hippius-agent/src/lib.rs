@@ -4,15 +4,24 @@
 //! `kernel → decode → connection → exchange → attribute → classify → record → export`, with `poll` joining at
 //! `record`. A stage uses the output of the stages on its left, `hippius-common` and its own configuration, nothing
 //! on its right. Only [`pipeline`] sees all of them.
+//!
+//! Around them stand [`cli`] and [`config`] (what the operator says), [`daemon`] and [`reload`] (the life of the
+//! process), [`check`] (what this host can do), [`logging`] and [`version`].
 
 pub mod attribute;
+pub mod check;
 pub mod classify;
+pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod daemon;
 pub mod decode;
 pub mod exchange;
 pub mod export;
 pub mod kernel;
+pub mod logging;
 pub mod pipeline;
 pub mod poll;
 pub mod record;
+pub mod reload;
+pub mod version;

@@ -1,3 +1,68 @@
-//! Command line of the Hippius agent.
+//! Command line of the Hippius agent: finds the command, runs it, turns its end into an exit code.
 
-fn main() {}
+use clap::Parser;
+use hippius_agent::check;
+use hippius_agent::cli::{Check, Cli, Command, Run};
+use hippius_agent::daemon::{self, DaemonError};
+use hippius_agent::logging::LogError;
+use hippius_agent::reload::Options;
+use std::process::ExitCode;
+
+/// It failed while running.
+const FAILED: u8 = 1;
+/// The command line or the configuration is wrong (clap uses the same code).
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(arguments) => run(arguments),
+        Command::Check(arguments) => check(&arguments),
+        Command::Metrics => metrics(),
+    }
+}
+
+fn run(arguments: Run) -> ExitCode {
+    let options = Options { config: arguments.file.config, listen: arguments.listen };
+    let config = match options.load() {
+        Ok(config) => config,
+        Err(errors) => return fail(USAGE, &errors),
+    };
+    match daemon::run(config, options, |_result| ()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ DaemonError::Log(LogError::Variable(_))) => fail(USAGE, &error),
+        Err(error) => fail(FAILED, &error),
+    }
+}
+
+fn check(arguments: &Check) -> ExitCode {
+    let options = Options { config: arguments.file.config.clone(), listen: None };
+    let config = match options.load() {
+        Ok(config) => config,
+        Err(errors) => return fail(USAGE, &errors),
+    };
+    let findings = match check::run(&config, &check::Host::default()) {
+        Ok(findings) => findings,
+        Err(error) => return fail(FAILED, &format!("cannot check this host: {error}")),
+    };
+    print(&if arguments.json { check::as_json(&findings) } else { check::as_text(&findings) });
+    if check::failed(&findings) { ExitCode::from(FAILED) } else { ExitCode::SUCCESS }
+}
+
+fn metrics() -> ExitCode {
+    // The catalogue prints itself here.
+    ExitCode::SUCCESS
+}
+
+/// Prints to standard output. A closed pipe (`| head`) is the reader's wish, not a failure.
+fn print(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// Says on standard error why, one `error:` for each line.
+fn fail(code: u8, why: &dyn std::fmt::Display) -> ExitCode {
+    for line in why.to_string().lines() {
+        eprintln!("error: {line}");
+    }
+    ExitCode::from(code)
+}

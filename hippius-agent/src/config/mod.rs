@@ -1,1 +1,155 @@
-//! config
+//! The configuration file: read, validated once, then typed and immutable.
+//!
+//! Everything is optional, and no file at all is a valid configuration. [`Config::load`] either gives a whole
+//! [`Config`] or everything that is wrong with the file. The caller keeps the result behind an `Arc` and swaps it as
+//! one piece on a reload; [`diff`] says which of the changes wait for a restart.
+//!
+//! A new key takes a line in [`schema`], its reading in the file of its section and a row in `diff.rs`; the tests
+//! then ask for it in `monitoring/hippius-agent.example.toml` and `docs/configuration.md`.
+
+mod attribution;
+mod capture;
+mod diff;
+mod error;
+mod labels;
+mod log;
+mod operation;
+mod pattern;
+mod ports;
+mod process;
+mod read;
+pub mod schema;
+mod secret;
+mod service;
+mod suggest;
+
+pub use attribution::{Attribution, SOURCES, Source};
+pub use capture::{BACKENDS, Backend, Capture};
+pub use diff::{Applies, Changes, applies, diff};
+pub use error::{ConfigErrors, Problem};
+pub use labels::Labels;
+pub use log::LogFilter;
+pub use operation::Operation;
+pub use pattern::{PathPattern, QueryParameter, Segment};
+pub use ports::Ports;
+pub use process::ProcessPattern;
+pub use read::Surroundings;
+pub use secret::SecretUrl;
+pub use service::{PROFILES, Profile, Service};
+
+use error::{Refusal, shown};
+use operation::checked;
+use read::{Reading, Section};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// Address of the metrics where nothing else is said: loopback only.
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10187);
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Address of the metrics.
+    pub listen: SocketAddr,
+    /// TLS and basic auth, in the format of the Prometheus exporters.
+    pub web_config_file: Option<PathBuf>,
+    /// How much goes to the log.
+    pub log: LogFilter,
+    /// The kernel side.
+    pub capture: Capture,
+    /// Limits on the number of series.
+    pub labels: Labels,
+    /// Watched services, in the order of the file.
+    pub services: Vec<Service>,
+    /// Names for endpoints of every service; a service's own come first.
+    pub operations: Vec<Operation>,
+    /// How a credential becomes an account.
+    pub attribution: Attribution,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: DEFAULT_LISTEN,
+            web_config_file: None,
+            log: LogFilter::default(),
+            capture: Capture::default(),
+            labels: Labels::default(),
+            services: Vec::new(),
+            operations: Vec::new(),
+            attribution: Attribution::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads and validates a file. Relative paths in it start at its folder.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigErrors::of_file(path, format!("cannot read the configuration: {error}")))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, path, &Surroundings { folder, environment: &|name| std::env::var(name).ok() })
+    }
+
+    /// Validates `text`; `file` is only named in messages.
+    pub fn parse(text: &str, file: &Path, around: &Surroundings<'_>) -> Result<Self, ConfigErrors> {
+        let reading = Reading::new(text, around);
+        let document = match toml_edit::Document::parse(text) {
+            Ok(document) => document,
+            Err(error) => {
+                reading.refuse_syntax(&error);
+                return reading.finish(file).map(|()| Self::default());
+            }
+        };
+        let config = Self::read(&Section::root(&reading, &schema::ROOT, document.as_table()));
+        reading.finish(file).map(|()| config)
+    }
+
+    /// Names of endpoints for `service`, in the order in which they are tried.
+    pub fn operations_of<'c>(&'c self, service: &'c Service) -> impl Iterator<Item = &'c Operation> {
+        service.operations.iter().chain(&self.operations)
+    }
+
+    /// The service that a listening socket belongs to: the first in the file whose ports and process both fit.
+    pub fn service_of(&self, port: u16, comm: Option<&str>, executable: Option<&str>) -> Option<&Service> {
+        let fits = |service: &&Service| {
+            (service.ports.is_empty() || service.ports.contains(port))
+                && service.process.as_ref().is_none_or(|process| process.matches(comm, executable))
+        };
+        self.services.iter().find(fits)
+    }
+
+    fn read(root: &Section<'_>) -> Self {
+        let default = Self::default();
+        let services = root.sections(&schema::SERVICE);
+        let capture = root.section(&schema::CAPTURE);
+        Self {
+            listen: root.string("listen").and_then(|found| checked(root, found, listen)).unwrap_or(default.listen),
+            web_config_file: root.readable_file("web_config_file").map(|found| found.value),
+            log: root.string("log").and_then(|found| checked(root, found, LogFilter::read)).unwrap_or(default.log),
+            capture: Capture::read(capture.as_ref(), root.has("service")),
+            labels: root.section(&schema::LABELS).map_or(default.labels, |section| Labels::read(&section)),
+            services: service::read_all(&services),
+            operations: operation::read_all(&root.sections(&schema::OPERATION)),
+            attribution: root
+                .section(&schema::ATTRIBUTION)
+                .map_or(default.attribution, |section| Attribution::read(&section)),
+        }
+    }
+}
+
+fn listen(text: &str) -> Result<SocketAddr, Refusal> {
+    const ALLOWED: &str = "IP:PORT, such as \"127.0.0.1:10187\" or \"[::1]:10187\"";
+    let refuse = |what: String| Refusal::new(what).allowed(ALLOWED);
+    let Ok(address) = text.parse::<SocketAddr>() else {
+        return Err(refuse(format!("{} is no address to listen on", shown(text))));
+    };
+    let broadcast = address.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
+    if address.port() == 0 {
+        Err(refuse("port 0 would be another one at each start".to_owned()))
+    } else if address.ip().is_multicast() || broadcast {
+        Err(refuse(format!("{} cannot be listened on", address.ip())))
+    } else {
+        Ok(address)
+    }
+}
