@@ -82,11 +82,9 @@ impl AgentMetrics {
             events: int_counter(&registry, "hippius_agent_events_total")?,
             events_lost: int_counter(&registry, "hippius_agent_events_lost_total")?,
             bytes_unattributed: int_counter(&registry, "hippius_agent_bytes_unattributed_total")?,
-            audit_difference_bytes: add(
-                &registry,
-                "hippius_agent_audit_difference_bytes_total",
-                |opts, _| IntCounter::with_opts(opts),
-            )?,
+            audit_difference_bytes: add(&registry, "hippius_agent_audit_difference_bytes_total", |opts, _| {
+                IntCounter::with_opts(opts)
+            })?,
             streams_desynced: int_counter(&registry, "hippius_agent_streams_desynced_total")?,
             parse_errors: int_counter(&registry, "hippius_agent_parse_errors_total")?,
             connections: int_gauge(&registry, "hippius_agent_connections")?,

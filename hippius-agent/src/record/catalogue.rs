@@ -81,7 +81,11 @@ impl fmt::Display for Markdown {
         for metric in CATALOGUE {
             if section != Some(metric.section) {
                 let gap = if section.is_some() { "\n" } else { "" };
-                writeln!(out, "{gap}## {}\n\n| metric | type | labels | meaning |\n|---|---|---|---|", metric.section.title())?;
+                writeln!(
+                    out,
+                    "{gap}## {}\n\n| metric | type | labels | meaning |\n|---|---|---|---|",
+                    metric.section.title()
+                )?;
                 section = Some(metric.section);
             }
             let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
@@ -154,7 +158,12 @@ const CATALOGUE: &[Metric] = &[
         Http,
         "Sizes of response bodies in bytes, without transfer coding.",
     ),
-    gauge("http_requests_in_flight", &["service"], Http, "Exchanges whose request began and whose response has not ended."),
+    gauge(
+        "http_requests_in_flight",
+        &["service"],
+        Http,
+        "Exchanges whose request began and whose response has not ended.",
+    ),
     counter(
         "s3_operations_total",
         &["main_account", "subaccount_id", "service", "operation", "success"],
@@ -240,8 +249,18 @@ const CATALOGUE: &[Metric] = &[
         Agent,
         "When a poll of the source last worked, in seconds since 1970.",
     ),
-    gauge("hippius_agent_poll_duration_seconds", &["source"], Agent, "Time that the last poll of the source took, in seconds."),
-    counter("hippius_agent_poll_errors_total", &["source", "reason"], Agent, "Polls of the source that failed, by reason."),
+    gauge(
+        "hippius_agent_poll_duration_seconds",
+        &["source"],
+        Agent,
+        "Time that the last poll of the source took, in seconds.",
+    ),
+    counter(
+        "hippius_agent_poll_errors_total",
+        &["source", "reason"],
+        Agent,
+        "Polls of the source that failed, by reason.",
+    ),
     counter(
         "hippius_agent_account_lookups_total",
         &["source", "result"],
@@ -254,14 +273,24 @@ const CATALOGUE: &[Metric] = &[
         Agent,
         "Time from a credential's first sight to its account, in seconds, cached answers left out.",
     ),
-    gauge("hippius_agent_series", &[], Agent, "Lines that the series with account or service labels take on this page."),
+    gauge(
+        "hippius_agent_series",
+        &[],
+        Agent,
+        "Lines that the series with account or service labels take on this page.",
+    ),
     counter(
         "hippius_agent_series_folded_total",
         &["family"],
         Agent,
         "Updates that were counted on __other__ because the series budget was spent.",
     ),
-    counter("hippius_agent_series_dropped_total", &[], Agent, "Series that were dropped after a long time without an update."),
+    counter(
+        "hippius_agent_series_dropped_total",
+        &[],
+        Agent,
+        "Series that were dropped after a long time without an update.",
+    ),
     counter("hippius_agent_config_reloads_total", &["result"], Agent, "Reloads of the configuration, by result."),
     counter("process_cpu_seconds_total", &[], Agent, "User and system CPU time of the agent, in seconds."),
     gauge("process_open_fds", &[], Agent, "Open file descriptors of the agent."),

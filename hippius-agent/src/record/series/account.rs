@@ -180,7 +180,10 @@ impl Accounts {
         }
         let (entries, hasher) = (&self.entries, &self.hasher);
         self.table.insert_unique(hasher.hash_one(account), slot, |slot| {
-            entries.get(*slot as usize).and_then(|entry| entry.account.as_ref()).map_or(0, |known| hasher.hash_one(known))
+            entries
+                .get(*slot as usize)
+                .and_then(|entry| entry.account.as_ref())
+                .map_or(0, |known| hasher.hash_one(known))
         });
     }
 }

@@ -43,7 +43,8 @@ impl Store {
                 push_label(out, "method", names.methods.name(method));
                 push_label(out, "handler", handlers.name(handler));
             });
-            let phases = [("receive", Some(sample.receive_ns)), ("process", sample.process_ns), ("send", sample.send_ns)];
+            let phases =
+                [("receive", Some(sample.receive_ns)), ("process", sample.process_ns), ("send", sample.send_ns)];
             for (number, (phase, duration_ns)) in (0u16..).zip(phases) {
                 let Some(duration_ns) = duration_ns else { continue };
                 families.phase.observe(gate, NO_ACCOUNT, key(service, handler, number, 0), duration_ns, |out| {

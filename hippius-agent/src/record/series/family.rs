@@ -143,7 +143,9 @@ impl Family {
     pub fn sweep(&mut self, gate: &mut Gate, before_s: u32, seen_s: u32) -> u64 {
         let mut dropped = 0;
         for slot in 0..self.labels.len() {
-            let (Some(labels), Some(touched_s)) = (self.labels.get(slot).copied(), self.touched_s.get(slot)) else { break };
+            let (Some(labels), Some(touched_s)) = (self.labels.get(slot).copied(), self.touched_s.get(slot)) else {
+                break;
+            };
             let stays = labels.account >= FREE || Accounts::is_reserved(labels.account);
             if stays || *touched_s > before_s || *touched_s >= seen_s {
                 continue;
@@ -224,7 +226,8 @@ impl Family {
         let tail = self.tails.push(text.into()) as u32;
         self.tail_keys.push(key);
         let (keys, hasher) = (&self.tail_keys, &self.hasher);
-        self.tail_table.insert_unique(hash, tail, |tail| hasher.hash_one(keys.get(*tail as usize).copied().unwrap_or(0)));
+        self.tail_table
+            .insert_unique(hash, tail, |tail| hasher.hash_one(keys.get(*tail as usize).copied().unwrap_or(0)));
         Some(tail)
     }
 

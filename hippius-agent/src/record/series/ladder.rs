@@ -71,20 +71,7 @@ pub static DURATION: Ladder = Ladder {
 /// 1 KiB to 1 GiB by factors of four, then 5 GiB: the largest object of one `PutObject`
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html>).
 pub static SIZE: Ladder = Ladder {
-    bounds: &[
-        KIB,
-        4 * KIB,
-        16 * KIB,
-        64 * KIB,
-        256 * KIB,
-        MIB,
-        4 * MIB,
-        16 * MIB,
-        64 * MIB,
-        256 * MIB,
-        GIB,
-        5 * GIB,
-    ],
+    bounds: &[KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB, GIB, 5 * GIB],
     // As Prometheus 3 prints floats, so that the label it stores is the one on the page.
     le: &[
         "1024.0",

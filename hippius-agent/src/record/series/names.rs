@@ -29,7 +29,8 @@ impl Names {
     pub fn id(&mut self, name: &str) -> u16 {
         let hash = self.hasher.hash_one(name);
         let names = &self.names;
-        if let Some(id) = self.table.find(hash, |id| names.get(usize::from(*id)).is_some_and(|known| **known == *name)) {
+        if let Some(id) = self.table.find(hash, |id| names.get(usize::from(*id)).is_some_and(|known| **known == *name))
+        {
             return *id;
         }
         self.add(name, hash)
@@ -48,9 +49,8 @@ impl Names {
         let Ok(id) = u16::try_from(self.names.len()) else { return 0 };
         self.names.push(name.into());
         let (names, hasher) = (&self.names, &self.hasher);
-        self.table.insert_unique(hash, id, |id| {
-            hasher.hash_one(names.get(usize::from(*id)).map_or("", |name| &**name))
-        });
+        self.table
+            .insert_unique(hash, id, |id| hasher.hash_one(names.get(usize::from(*id)).map_or("", |name| &**name)));
         id
     }
 }
