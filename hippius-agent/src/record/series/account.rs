@@ -150,12 +150,6 @@ impl Accounts {
         &self.texts
     }
 
-    /// Accounts in the table, the reserved ones left out.
-    #[cfg(test)]
-    pub fn len(&self) -> usize {
-        self.ordinary
-    }
-
     fn number(&self, slot: u32) -> AccountId {
         let generation = self.entries.get(slot as usize).map_or(0, |entry| entry.generation);
         AccountId(generation << SLOT_BITS | slot)
@@ -216,7 +210,7 @@ mod tests {
         accounts.sweep(5);
         assert_ne!(accounts.slot(busy), OTHER_SLOT);
         assert_ne!(accounts.slot(recent), OTHER_SLOT);
-        assert_eq!(accounts.len(), 2);
+        assert_eq!(accounts.ordinary, 2);
     }
 
     #[test]

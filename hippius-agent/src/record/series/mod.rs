@@ -18,10 +18,11 @@
 //! # What is dropped
 //!
 //! A series of an ordinary account that had no update for the idle time, and only if a scrape has read its last value:
-//! nothing disappears unseen. If it comes back it starts at 0, which `rate()` and `increase()` take for a restart;
-//! with an idle time above Prometheus' look-back (5 min) no sample of the old and the new series stand side by side.
-//! Series that others fold into are never dropped, so that what was folded stays monotone. A sum over raw counter
-//! values falls by what is dropped; sums over `increase()` do not.
+//! nothing disappears unseen. If it comes back it starts at 0, which Prometheus takes for a restart. Two things to
+//! know: `increase()` over a window that holds both the old and the new series sees the restart only while the new
+//! value is below the old one, and a sum over raw counter values falls by what is dropped. Who needs neither sets the
+//! idle time to 0: then nothing is dropped, and the budget alone bounds the memory. Series that others fold into are
+//! never dropped, so that what was folded stays monotone; without scrapes nothing is dropped either.
 
 pub mod account;
 pub mod family;
@@ -48,7 +49,8 @@ pub struct SeriesConfig {
     pub max_series: usize,
     /// Most lines of one family.
     pub max_series_per_family: usize,
-    /// How long a series stays without an update.
+    /// How long a series stays without an update; 0: for ever. Above Prometheus' look-back (5 min), else the old and the
+    /// new series of an account that comes and goes stand side by side in a query.
     pub idle: Duration,
 }
 

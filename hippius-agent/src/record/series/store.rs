@@ -119,7 +119,7 @@ impl Store {
 
     pub fn tick(&mut self, now_ns: u64) {
         self.clock(now_ns);
-        let Some(before_s) = self.gate.now_s.checked_sub(self.idle_s) else { return };
+        let Some(before_s) = self.gate.now_s.checked_sub(self.idle_s).filter(|_| self.idle_s > 0) else { return };
         let families = self.families.all_mut();
         let count = families.len();
         if let Some(family) = families.into_iter().nth(self.sweeping) {

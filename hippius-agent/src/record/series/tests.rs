@@ -262,3 +262,38 @@ fn a_scrape_sees_an_exchange_whole_or_not_at_all() {
     }
     scraper.join().expect("no half exchange");
 }
+
+proptest::proptest! {
+    /// Whatever the order, the budget and the sweeps: no update is lost or counted twice.
+    #[test]
+    fn sums_over_accounts_are_exact_whatever_comes(
+        max_series in 0usize..300,
+        steps in proptest::collection::vec((0u8..30, 0u16..4, 0u8..8), 1..400),
+    ) {
+        let idle = std::time::Duration::from_secs(50);
+        let config = SeriesConfig { max_series, max_series_per_family: max_series / 2, idle };
+        let mut recorder = Recorder::new(config);
+        let (service, reader) = (recorder.service("api"), recorder.reader());
+        let (mut truth, mut dropped, mut other) = (0, 0, 0);
+        for (step, (who, status, action)) in steps.into_iter().enumerate() {
+            let now_ns = step as u64 * 10 * SECOND;
+            let id = recorder.account(&account(who));
+            recorder.exchange(&ExchangeSample { status: Some(200 + status), ..sample(service, id, Some(PUT)) }, now_ns);
+            truth += 1;
+            if action == 0 {
+                let before = sum(&reader, "http_requests_total");
+                for _ in 0..14 {
+                    recorder.tick(now_ns);
+                }
+                dropped += before - sum(&reader, "http_requests_total");
+            }
+            let requests = series(&reader, "http_requests_total");
+            proptest::prop_assert_eq!(requests.iter().map(|(_, cells)| cells[0]).sum::<u64>() + dropped, truth);
+            let folded: u64 = requests.iter().filter(|(labels, _)| labels.contains("__other__")).map(|it| it.1[0]).sum();
+            proptest::prop_assert!(folded >= other, "what was folded stays");
+            other = folded;
+            let own = requests.iter().filter(|(labels, _)| !labels.contains("__other__")).count();
+            proptest::prop_assert!(own <= max_series / 2);
+        }
+    }
+}
