@@ -32,6 +32,9 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How often the files of the web config are looked at.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
+/// After how many looks a bad web config is read again: a file that it names may have come meanwhile.
+const RETRY_LOOKS: u32 = 30;
+
 /// How long responses may go on after the end was asked for; the rest of two seconds is the caller's.
 const GRACE: Duration = Duration::from_millis(1500);
 
@@ -146,7 +149,7 @@ impl Server {
         let mut connections = JoinSet::new();
         let room = Arc::new(Semaphore::new(self.shared.config.max_connections));
         tokio::pin!(shutdown);
-        let reload = tokio::spawn(Arc::clone(&self.shared).watch());
+        connections.spawn(Arc::clone(&self.shared).watch());
         loop {
             let accepted = async {
                 let permit = Arc::clone(&room).acquire_owned().await;
@@ -173,7 +176,6 @@ impl Server {
             }
         }
         drop(self.listener);
-        reload.abort();
         if timeout(GRACE, graceful.shutdown()).await.is_err() {
             tracing::info!("responses that were still being sent are cut off");
         }
@@ -222,26 +224,28 @@ impl Shared {
     /// Reads the web config again when one of its files changed; a bad one leaves the old in force.
     async fn watch(self: Arc<Self>) {
         let Some(path) = self.config.web_config.clone() else { return };
-        let mut stamps = self.web.load().stamps();
+        let mut failed_looks = None;
         loop {
             tokio::time::sleep(RELOAD_INTERVAL).await;
-            let current = self.web.load_full();
-            let (path, seen) = (path.clone(), stamps.clone());
+            failed_looks = failed_looks.map(|looks| looks + 1);
+            let retry = failed_looks.is_some_and(|looks| looks >= RETRY_LOOKS);
+            let (path, current) = (path.clone(), self.web.load_full());
             let read = move || {
-                let now = current.stamps();
-                (now != seen).then(|| (WebConfig::load(&path), now))
+                let seen = (retry || current.changed()).then(|| current.accept());
+                seen.map(|seen| (WebConfig::load(&path), seen))
             };
-            let Ok(Some((loaded, now))) = tokio::task::spawn_blocking(read).await else { continue };
+            let Ok(Some((loaded, seen))) = tokio::task::spawn_blocking(read).await else { continue };
             let reloads = &self.routes.exposition.agent().config_reloads;
             match loaded {
                 Ok(web) => {
-                    stamps = web.stamps();
+                    failed_looks = None;
                     self.web.store(Arc::new(web));
                     reloads.with_label_values(&["success"]).inc();
                     tracing::info!("web config read again");
                 }
                 Err(error) => {
-                    stamps = now;
+                    failed_looks = Some(0);
+                    self.web.store(Arc::new(seen));
                     reloads.with_label_values(&["error"]).inc();
                     tracing::error!(%error, "web config not read again; the old one stays in force");
                 }

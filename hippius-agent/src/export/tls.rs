@@ -1,5 +1,6 @@
 //! `tls_server_config` → a rustls server configuration.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,8 +11,11 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{NamedGroup, RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion, version};
 use serde::Deserialize;
 
-/// `tls_server_config` as written.
-#[derive(Debug, Default, Deserialize)]
+/// Reads a file that the settings name.
+pub type Read<'a> = &'a mut dyn FnMut(&Path) -> io::Result<Vec<u8>>;
+
+/// `tls_server_config` as written. It may hold a key, so it is not printed.
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSettings {
     cert: Option<String>,
@@ -41,9 +45,8 @@ pub struct TlsError {
     pub reason: String,
 }
 
-/// The configuration and the files that it was read from; relative paths start at `folder`.
-pub fn server_config(settings: &TlsSettings, folder: &Path) -> Result<(ServerConfig, Vec<PathBuf>), TlsError> {
-    let mut files = Vec::new();
+/// The configuration; relative paths start at `folder`.
+pub fn server_config(settings: &TlsSettings, folder: &Path, read: Read<'_>) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(provider(settings)?);
     let mut pem = |key, inline: &Option<String>, file: &Option<PathBuf>| -> Result<Option<Vec<u8>>, TlsError> {
         match (inline, file) {
@@ -51,9 +54,7 @@ pub fn server_config(settings: &TlsSettings, folder: &Path) -> Result<(ServerCon
             (Some(inline), None) => Ok(Some(inline.clone().into_bytes())),
             (None, Some(file)) => {
                 let path = folder.join(file);
-                let bytes = std::fs::read(&path).map_err(|error| wrong(key, format!("{}: {error}", path.display())))?;
-                files.push(path);
-                Ok(Some(bytes))
+                read(&path).map(Some).map_err(|error| wrong(key, format!("{}: {error}", path.display())))
             }
             (None, None) => Ok(None),
         }
@@ -89,7 +90,7 @@ pub fn server_config(settings: &TlsSettings, folder: &Path) -> Result<(ServerCon
     };
     let mut config = builder.with_single_cert(chain, key).map_err(|error| wrong("cert_file", error.to_string()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok((config, files))
+    Ok(config)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! known one whose promise this server does not keep; a setting that is silently without effect would be worse.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -26,12 +27,12 @@ pub enum WebConfigError {
         source: std::io::Error,
     },
     /// The YAML is malformed, or has a key that is not known; the message names it.
-    #[error("{path}: {source}")]
+    #[error("{path}: {reason}")]
     Yaml {
         /// The file.
         path: PathBuf,
-        /// What and where.
-        source: serde_yaml_ng::Error,
+        /// What and where, without the value that was found: it may be a password.
+        reason: String,
     },
     /// A value is not allowed.
     #[error("{path}: {key}: {reason}")]
@@ -46,7 +47,7 @@ pub enum WebConfigError {
 }
 
 /// A file that was read and found good; the default is plain HTTP for everybody.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct WebConfig {
     /// TLS, if it is wanted.
     pub tls: Option<Arc<rustls::ServerConfig>>,
@@ -54,8 +55,8 @@ pub struct WebConfig {
     pub users: BTreeMap<String, String>,
     /// Fields that every response gets.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Files that it was made of.
-    files: Vec<PathBuf>,
+    /// Files that it was made of, with their stamps before they were read.
+    files: Vec<(PathBuf, Stamp)>,
 }
 
 /// What tells whether a file changed: time, length and inode (a Kubernetes secret is replaced by a link).
@@ -64,17 +65,48 @@ type Stamp = Option<(SystemTime, u64, u64)>;
 impl WebConfig {
     /// Reads the file and those that it names; relative paths start at its folder.
     pub fn load(path: &Path) -> Result<Self, WebConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| WebConfigError::Read { path: path.to_owned(), source })?;
+        let mut files = Vec::new();
+        let mut read = |path: &Path| {
+            files.push((path.to_owned(), stamp(path)));
+            std::fs::read(path)
+        };
+        let text = read(path).map_err(|source| WebConfigError::Read { path: path.to_owned(), source })?;
         // An empty file is allowed and asks for nothing.
-        let raw: Option<Raw> =
-            serde_yaml_ng::from_str(&text).map_err(|source| WebConfigError::Yaml { path: path.to_owned(), source })?;
-        raw.unwrap_or_default().validate(path)
+        let raw: Option<Raw> = serde_yaml_ng::from_slice(&text).map_err(|error| WebConfigError::Yaml {
+            path: path.to_owned(),
+            reason: without_values(&error.to_string()),
+        })?;
+        let config = raw.unwrap_or_default().validate(path, &mut read)?;
+        Ok(Self { files, ..config })
     }
 
-    /// What tells whether one of its files changed.
-    pub(super) fn stamps(&self) -> Vec<Stamp> {
-        self.files.iter().map(|path| stamp(path)).collect()
+    /// Whether one of its files is no longer the one that was read.
+    pub(super) fn changed(&self) -> bool {
+        self.files.iter().any(|(path, seen)| stamp(path) != *seen)
+    }
+
+    /// Takes the files as they are for read, so that a bad one is complained about once.
+    pub(super) fn accept(&self) -> Self {
+        let files = self.files.iter().map(|(path, _)| (path.clone(), stamp(path))).collect();
+        Self { files, ..self.clone() }
+    }
+}
+
+/// Names the users; their hashes are nobody's business.
+impl fmt::Debug for WebConfig {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let users: Vec<_> = self.users.keys().collect();
+        out.debug_struct("WebConfig").field("tls", &self.tls.is_some()).field("users", &users).finish_non_exhaustive()
+    }
+}
+
+/// A message without the text that it quotes in double quotes; keys are quoted in back ticks.
+fn without_values(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if first < last => {
+            format!("{}…{}", message.get(..first).unwrap_or(""), message.get(last + 1..).unwrap_or(""))
+        }
+        _ => message.to_owned(),
     }
 }
 
@@ -85,7 +117,7 @@ fn stamp(path: &Path) -> Stamp {
     Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
     tls_server_config: Option<TlsSettings>,
@@ -95,7 +127,7 @@ struct Raw {
     basic_auth_users: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawHttp {
     /// Allows HTTP/2, which nobody needs for a scrape: this server offers HTTP/1.1 to everybody.
@@ -115,9 +147,9 @@ const HEADERS: [&str; 5] = [
 ];
 
 impl Raw {
-    fn validate(self, path: &Path) -> Result<WebConfig, WebConfigError> {
+    fn validate(self, path: &Path, read: tls::Read<'_>) -> Result<WebConfig, WebConfigError> {
         let wrong = |key: String, reason: String| WebConfigError::Value { path: path.to_owned(), key, reason };
-        let mut config = WebConfig { files: vec![path.to_owned()], ..WebConfig::default() };
+        let mut config = WebConfig::default();
         for (user, hash) in &self.basic_auth_users {
             if user.contains(':') {
                 return Err(wrong(format!("basic_auth_users.{user}"), "a user name has no colon".to_owned()));
@@ -144,10 +176,9 @@ impl Raw {
         }
         if let Some(settings) = &self.tls_server_config {
             let folder = path.parent().unwrap_or(Path::new("."));
-            let (tls, files) = tls::server_config(settings, folder)
+            let tls = tls::server_config(settings, folder, read)
                 .map_err(|error| wrong(format!("tls_server_config.{}", error.key), error.reason))?;
             config.tls = Some(Arc::new(tls));
-            config.files.extend(files);
         }
         Ok(config)
     }
@@ -204,6 +235,8 @@ mod tests {
             ),
             ("tls_server_config:\n  key_file: k\n", "tls_server_config.cert_file: missing"),
             ("basic_auth_users: [", "line 1"),
+            ("basic_auth_users: hunter2\n", "basic_auth_users: invalid type: string …, expected a map"),
+            ("tls_server_config:\n  key:\n    hunter2: x\n", "expected a string"),
         ] {
             let error = load(text).expect_err(text);
             assert!(error.contains(expected), "{error}");
