@@ -1,1 +1,17 @@
-//! export
+//! What is recorded, served: `/metrics`, health, TLS and basic auth.
+//!
+//! A scrape prints memory. Nothing here waits for Redis, Postgres or the kernel, and nothing here knows how a number
+//! came about.
+
+pub mod auth;
+pub mod exposition;
+pub mod negotiate;
+pub mod server;
+pub mod text;
+pub mod tls;
+pub mod web_config;
+
+mod body;
+mod number;
+mod routes;
+mod stall;

@@ -1,0 +1,138 @@
+//! What the pages are made of, and a page in the making.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
+use prometheus::{IntCounterVec, Opts, Registry};
+
+use super::text::{Format, push_series};
+use crate::record::agent::{AgentMetrics, process_families, single};
+use crate::record::catalogue;
+use crate::record::series::SeriesReader;
+use crate::record::series::snapshot::Snapshot;
+
+/// Pages of single targets, by path (`/metrics/redis/main`).
+pub type Targets = BTreeMap<String, Registry>;
+
+/// Everything that can be scraped.
+#[derive(Debug)]
+pub struct Exposition {
+    series: SeriesReader,
+    agent: Arc<AgentMetrics>,
+    targets: ArcSwap<Targets>,
+}
+
+impl Exposition {
+    /// The main page: the series and the agent's own families.
+    pub fn new(series: SeriesReader, agent: Arc<AgentMetrics>) -> Self {
+        Self { series, agent, targets: ArcSwap::default() }
+    }
+
+    /// Replaces the pages of single targets.
+    pub fn set_targets(&self, targets: Targets) {
+        self.targets.store(Arc::new(targets));
+    }
+
+    /// Paths of the single targets.
+    pub fn target_paths(&self) -> Vec<String> {
+        self.targets.load().keys().cloned().collect()
+    }
+
+    /// Whether `path` is that of a single target.
+    pub fn has_target(&self, path: &str) -> bool {
+        self.targets.load().contains_key(path)
+    }
+
+    /// The agent's own families.
+    pub fn agent(&self) -> &AgentMetrics {
+        &self.agent
+    }
+
+    /// The page of `/metrics` at this moment.
+    pub fn page(&self, format: Format) -> Page {
+        let snapshot = self.series.snapshot();
+        let mut families = self.agent.registry().gather();
+        families.extend(process_families());
+        families.extend(store_families(&snapshot));
+        families.sort_by(|one, other| one.name().cmp(other.name()));
+        Page { format, families: families.into_iter(), snapshot: Some(snapshot), family: 0, slot: 0 }
+    }
+
+    /// The page of one target at this moment. Exporters that these pages stand in for speak 0.0.4 only.
+    pub fn target_page(&self, path: &str) -> Option<Page> {
+        let families = self.targets.load().get(path)?.gather();
+        Some(Page { format: Format::Text, families: families.into_iter(), snapshot: None, family: 0, slot: 0 })
+    }
+}
+
+/// A page that is printed piece by piece, so that a large one never stands in memory as a whole.
+#[derive(Debug)]
+pub struct Page {
+    format: Format,
+    families: std::vec::IntoIter<MetricFamily>,
+    /// Gone once its last series is printed.
+    snapshot: Option<Snapshot>,
+    family: usize,
+    slot: usize,
+}
+
+impl Page {
+    /// Appends at least `enough` bytes, or the rest. Returns whether there is more.
+    pub fn fill(&mut self, out: &mut Vec<u8>, enough: usize) -> bool {
+        let enough = out.len() + enough;
+        while let Some(snapshot) = &self.snapshot {
+            let Some(family) = snapshot.family(self.family) else {
+                self.snapshot = None;
+                break;
+            };
+            while self.slot < family.slots() {
+                if out.len() >= enough {
+                    return true;
+                }
+                if self.slot == 0 {
+                    let metric = family.metric();
+                    self.format.push_head(out, metric.name, metric.kind.name(), metric.help);
+                }
+                if let Some(series) = family.series(self.slot) {
+                    push_series(out, &family, &series);
+                }
+                self.slot += 1;
+            }
+            (self.family, self.slot) = (self.family + 1, 0);
+        }
+        for family in self.families.by_ref() {
+            self.format.push_family(out, &family);
+            if out.len() >= enough {
+                return true;
+            }
+        }
+        self.format.push_end(out);
+        false
+    }
+
+    /// The format it is printed in.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+}
+
+/// What the series store says about itself.
+fn store_families(snapshot: &Snapshot) -> Vec<MetricFamily> {
+    let mut families = Vec::new();
+    families.extend(single("hippius_agent_series", snapshot.lines() as f64).unwrap_or_default());
+    families.extend(single("hippius_agent_series_dropped_total", snapshot.dropped() as f64).unwrap_or_default());
+    if let Some(metric) = catalogue::find("hippius_agent_series_folded_total")
+        && let Ok(folded) = IntCounterVec::new(Opts::new(metric.name, metric.help), metric.labels)
+    {
+        for family in (0..snapshot.len()).filter_map(|index| snapshot.family(index)) {
+            if family.metric().labels.contains(&"main_account") {
+                folded.with_label_values(&[family.metric().name]).inc_by(family.folded());
+            }
+        }
+        families.extend(folded.collect());
+    }
+    families
+}

@@ -1,0 +1,331 @@
+//! One table of all metrics: names, types, help texts and labels are written here and nowhere else.
+//!
+//! The stores look their families up here, `hippius-agent metrics` prints it, and the documentation is checked
+//! against it.
+
+use std::fmt;
+
+/// Type of a family as Prometheus names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows; starts again at 0 with the agent.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Cumulative buckets, sum and count.
+    Histogram,
+}
+
+impl Kind {
+    /// The word of the `# TYPE` line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// Where the values of a family come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// HTTP exchanges and S3 operations, from the kernel probes.
+    Http,
+    /// The agent's own state.
+    Agent,
+}
+
+impl Section {
+    /// Heading of the section in the printed catalogue.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP and S3 (from the kernel probes)",
+            Self::Agent => "About the agent itself",
+        }
+    }
+}
+
+/// One metric family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Name of the family, the `_total` of counters included.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// Help text; names the unit.
+    pub help: &'static str,
+    /// Names of the labels in the order in which they are printed.
+    pub labels: &'static [&'static str],
+    /// Where it comes from.
+    pub section: Section,
+}
+
+/// The whole table, in the order of the page.
+pub fn all() -> &'static [Metric] {
+    CATALOGUE
+}
+
+/// The entry called `name`.
+pub fn find(name: &str) -> Option<&'static Metric> {
+    CATALOGUE.iter().find(|metric| metric.name == name)
+}
+
+/// Prints the table as Markdown, one table per section.
+#[derive(Debug, Clone, Copy)]
+pub struct Markdown;
+
+impl fmt::Display for Markdown {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut section = None;
+        for metric in CATALOGUE {
+            if section != Some(metric.section) {
+                let gap = if section.is_some() { "\n" } else { "" };
+                writeln!(
+                    out,
+                    "{gap}## {}\n\n| metric | type | labels | meaning |\n|---|---|---|---|",
+                    metric.section.title()
+                )?;
+                section = Some(metric.section);
+            }
+            let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+            let labels = if labels.is_empty() { "–".to_owned() } else { labels.join(", ") };
+            writeln!(out, "| `{}` | {} | {labels} | {} |", metric.name, metric.kind.name(), metric.help)?;
+        }
+        Ok(())
+    }
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], section: Section, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, help, labels, section }
+}
+
+const fn gauge(name: &'static str, labels: &'static [&'static str], section: Section, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, help, labels, section }
+}
+
+const fn histogram(
+    name: &'static str,
+    labels: &'static [&'static str],
+    section: Section,
+    help: &'static str,
+) -> Metric {
+    Metric { name, kind: Kind::Histogram, help, labels, section }
+}
+
+use Section::{Agent, Http};
+
+const CATALOGUE: &[Metric] = &[
+    counter(
+        "http_requests_total",
+        &["main_account", "subaccount_id", "service", "method", "handler", "status_code", "outcome"],
+        Http,
+        "HTTP exchanges seen at the server's socket; status_code=\"none\" where no final status was on the wire.",
+    ),
+    histogram(
+        "http_request_duration_seconds",
+        &["main_account", "subaccount_id", "service", "method", "handler"],
+        Http,
+        "First request byte to last response byte, in seconds; exchanges whose end was not observed are left out.",
+    ),
+    histogram(
+        "http_request_phase_seconds",
+        &["service", "handler", "phase"],
+        Http,
+        "Where the time of an exchange went, in seconds: receive (the request), process (to the first response byte), send (the response).",
+    ),
+    counter(
+        "http_request_bytes_total",
+        &["main_account", "subaccount_id", "service", "handler", "direction"],
+        Http,
+        "Bytes of requests, heads and framing included; grows while a transfer runs.",
+    ),
+    counter(
+        "http_response_bytes_total",
+        &["main_account", "subaccount_id", "service", "handler", "direction"],
+        Http,
+        "Bytes of responses, heads and framing included; grows while a transfer runs.",
+    ),
+    histogram(
+        "http_request_body_bytes",
+        &["service", "handler"],
+        Http,
+        "Sizes of request bodies in bytes, without transfer coding.",
+    ),
+    histogram(
+        "http_response_body_bytes",
+        &["service", "handler"],
+        Http,
+        "Sizes of response bodies in bytes, without transfer coding.",
+    ),
+    gauge(
+        "http_requests_in_flight",
+        &["service"],
+        Http,
+        "Exchanges whose request began and whose response has not ended.",
+    ),
+    counter(
+        "s3_operations_total",
+        &["main_account", "subaccount_id", "service", "operation", "success"],
+        Http,
+        "S3 operations by their AWS name; success: complete, status 2xx or 3xx and no error in the body.",
+    ),
+    counter(
+        "s3_objects_total",
+        &["main_account", "subaccount_id", "service", "operation", "success"],
+        Http,
+        "Objects created or deleted; a multipart upload counts once, when it is completed.",
+    ),
+    counter(
+        "s3_buckets_total",
+        &["main_account", "subaccount_id", "service", "operation", "success"],
+        Http,
+        "Buckets created or deleted.",
+    ),
+    counter(
+        "s3_bytes_uploaded_total",
+        &["main_account", "subaccount_id", "service"],
+        Http,
+        "Object payload received, in bytes (aws-chunked uploads: the decoded length).",
+    ),
+    counter(
+        "s3_bytes_downloaded_total",
+        &["main_account", "subaccount_id", "service"],
+        Http,
+        "Object payload sent, in bytes; bodies of error responses are none.",
+    ),
+    counter(
+        "s3_errors_total",
+        &["main_account", "subaccount_id", "service", "operation", "code"],
+        Http,
+        "Failed S3 operations by the code of the error body, http_NNN where there was none.",
+    ),
+    gauge(
+        "hippius_agent_build_info",
+        &["version", "revision", "rustc"],
+        Agent,
+        "Always 1; says which build of the agent runs.",
+    ),
+    gauge("target_info", &["service_name", "service_version"], Agent, "Always 1; resource attributes of this target."),
+    gauge("hippius_agent_backend_info", &["backend"], Agent, "1 for the capture back-end in use."),
+    counter("hippius_agent_events_total", &["kind"], Agent, "Records read from the kernel's ring."),
+    counter("hippius_agent_events_lost_total", &["reason"], Agent, "Records that were lost, by reason."),
+    counter(
+        "hippius_agent_bytes_unattributed_total",
+        &["reason"],
+        Agent,
+        "Bytes of watched connections that belong to no exchange, by reason.",
+    ),
+    counter(
+        "hippius_agent_audit_difference_bytes_total",
+        &[],
+        Agent,
+        "Bytes by which closed connections differ from the kernel's own counters; 0 is normal.",
+    ),
+    counter(
+        "hippius_agent_streams_desynced_total",
+        &["reason"],
+        Agent,
+        "Streams that could not be framed and were picked up again at a later message, by reason.",
+    ),
+    counter("hippius_agent_parse_errors_total", &["protocol"], Agent, "Messages that could not be decoded."),
+    gauge("hippius_agent_connections", &["state"], Agent, "Connections that the agent holds, by state."),
+    counter(
+        "hippius_agent_probe_runs_total",
+        &["program"],
+        Agent,
+        "Runs of a kernel program, where the kernel counts them (kernel.bpf_stats_enabled).",
+    ),
+    counter(
+        "hippius_agent_probe_seconds_total",
+        &["program"],
+        Agent,
+        "Time spent in a kernel program in seconds, where the kernel measures it (kernel.bpf_stats_enabled).",
+    ),
+    gauge("hippius_agent_source_up", &["source"], Agent, "1 when the last poll of the source worked, else 0."),
+    gauge(
+        "hippius_agent_last_success_timestamp_seconds",
+        &["source"],
+        Agent,
+        "When a poll of the source last worked, in seconds since 1970.",
+    ),
+    gauge(
+        "hippius_agent_poll_duration_seconds",
+        &["source"],
+        Agent,
+        "Time that the last poll of the source took, in seconds.",
+    ),
+    counter(
+        "hippius_agent_poll_errors_total",
+        &["source", "reason"],
+        Agent,
+        "Polls of the source that failed, by reason.",
+    ),
+    counter(
+        "hippius_agent_account_lookups_total",
+        &["source", "result"],
+        Agent,
+        "Lookups of a credential's account, by where it was looked up and what came of it.",
+    ),
+    histogram(
+        "hippius_agent_account_lookup_seconds",
+        &[],
+        Agent,
+        "Time from a credential's first sight to its account, in seconds, cached answers left out.",
+    ),
+    gauge(
+        "hippius_agent_series",
+        &[],
+        Agent,
+        "Lines that the series with account or service labels take on this page.",
+    ),
+    counter(
+        "hippius_agent_series_folded_total",
+        &["family"],
+        Agent,
+        "Updates that were counted on __other__ because the series budget was spent.",
+    ),
+    counter(
+        "hippius_agent_series_dropped_total",
+        &[],
+        Agent,
+        "Series that were dropped after a long time without an update.",
+    ),
+    counter("hippius_agent_config_reloads_total", &["result"], Agent, "Reloads of the configuration, by result."),
+    counter("process_cpu_seconds_total", &[], Agent, "User and system CPU time of the agent, in seconds."),
+    gauge("process_open_fds", &[], Agent, "Open file descriptors of the agent."),
+    gauge("process_max_fds", &[], Agent, "Most file descriptors that the agent may open."),
+    gauge("process_virtual_memory_bytes", &[], Agent, "Virtual memory of the agent, in bytes."),
+    gauge("process_resident_memory_bytes", &[], Agent, "Resident memory of the agent, in bytes."),
+    gauge("process_start_time_seconds", &[], Agent, "Start of the agent's process, in seconds since 1970."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_there_once_and_follows_the_conventions() {
+        for (index, metric) in CATALOGUE.iter().enumerate() {
+            assert!(CATALOGUE.iter().skip(index + 1).all(|other| other.name != metric.name), "{} twice", metric.name);
+            assert_eq!(metric.kind == Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
+            assert!(metric.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'));
+            assert!(metric.help.ends_with('.'), "{}: the help text is a sentence", metric.name);
+            if metric.name.ends_with("_seconds_total") || metric.name.ends_with("_seconds") {
+                assert!(metric.help.contains("seconds"), "{}: the help text names the unit", metric.name);
+            }
+            if metric.name.contains("bytes") {
+                assert!(metric.help.to_lowercase().contains("bytes"), "{}: the help text names the unit", metric.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_printed_table_has_a_row_for_every_metric() {
+        let page = Markdown.to_string();
+        for metric in CATALOGUE {
+            assert!(page.contains(&format!("| `{}` | {} |", metric.name, metric.kind.name())));
+        }
+        assert_eq!(page.matches("## ").count(), 2);
+    }
+}
