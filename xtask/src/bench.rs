@@ -18,7 +18,7 @@ pub struct Args {
 }
 
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
-    toolchain::for_tests(workspace)?;
+    toolchain::for_tests()?;
     build::task(workspace, &build::Args { debug: false, ebpf_only: false })?;
     let mut cargo = workspace.cargo();
     cargo.args(["run", "--release", "--package", "hippius-tests", "--bin", "bench", "--"]).args(&args.bench);

@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
-    toolchain::for_tests(workspace)?;
+    toolchain::for_tests()?;
     build::task(workspace, &build::Args { debug: false, ebpf_only: false })?;
     step::run(workspace.cargo().args(["build", "--package", "hippius-tests", "--bin", "demo"]))?;
     let mut demo = Command::new(workspace.cargo_target().join("debug/demo"));

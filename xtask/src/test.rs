@@ -26,7 +26,7 @@ pub struct Args {
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     let mut summary = Summary::default();
     lint::sources(workspace, &mut summary);
-    summary.step("test services", || toolchain::for_tests(workspace));
+    summary.step("test services", toolchain::for_tests);
     let built =
         summary.step("build", || build::task(workspace, &build::Args { debug: false, ebpf_only: false }).map(drop));
     if built {

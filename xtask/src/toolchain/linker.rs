@@ -1,5 +1,6 @@
 //! bpf-linker: turns the compiler's LLVM bitcode into a BPF object.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,6 +33,7 @@ pub fn ensure(workspace: &Workspace, llvm_major: u32) -> Result<PathBuf> {
 /// Its default feature is a newer LLVM than the compiler's. llvm-sys and bpf-linker's own build script each look for
 /// LLVM under a variable of their own.
 fn install(workspace: &Workspace, tools: &Path, llvm_major: u32, prefix: &Path) -> Result<()> {
+    let build = tools.join("build");
     let mut cargo = workspace.cargo();
     cargo
         .args(["install", "bpf-linker", "--version", VERSION, "--locked", "--force"])
@@ -39,11 +41,12 @@ fn install(workspace: &Workspace, tools: &Path, llvm_major: u32, prefix: &Path) 
         .arg("--root")
         .arg(tools)
         .arg("--target-dir")
-        .arg(tools.join("build"))
+        .arg(&build)
         .env("LLVM_PREFIX", prefix)
         .env(format!("LLVM_SYS_{llvm_major}1_PREFIX"), prefix)
         .env_remove("RUSTFLAGS");
-    step::run(&mut cargo).context("bpf-linker could not be built")
+    step::run(&mut cargo).context("bpf-linker could not be built")?;
+    fs::remove_dir_all(&build).with_context(|| format!("cannot remove {}", build.display()))
 }
 
 /// The pinned version, and able to start (it needs the LLVM library that it was built against).

@@ -20,15 +20,19 @@ struct Program {
     unit: Option<&'static str>,
 }
 
-const PROGRAMS: [Program; 8] = [
+const POSTGRES: &str = "postgres";
+const PYTHON: &str = "python3";
+
+const PROGRAMS: [Program; 9] = [
     Program { name: "nginx", package: "nginx-light", unit: Some("nginx.service") },
     Program { name: "redis-server", package: "redis-server", unit: Some("redis-server.service") },
-    Program { name: "postgres", package: "postgresql", unit: Some("postgresql.service") },
+    Program { name: POSTGRES, package: "postgresql", unit: Some("postgresql.service") },
     Program { name: "promtool", package: "prometheus", unit: Some("prometheus.service") },
     Program { name: "tcpdump", package: "tcpdump", unit: None },
     Program { name: "curl", package: "curl", unit: None },
     Program { name: "wrk", package: "wrk", unit: None },
-    Program { name: "python3", package: "python3-venv", unit: None },
+    Program { name: "npm", package: "npm", unit: None },
+    Program { name: PYTHON, package: "python3-venv", unit: None },
 ];
 
 /// Makes sure that all of them are there, none of them running because of it.
@@ -46,11 +50,20 @@ pub fn ensure() -> Result<()> {
     Ok(())
 }
 
-/// Debian keeps each major version of PostgreSQL's server in a directory of its own, off `PATH`.
 fn is_there(name: &str) -> bool {
-    step::find_program(name).is_some() || (name == "postgres" && has_debian_postgres())
+    match name {
+        POSTGRES => step::find_program(POSTGRES).is_some() || has_debian_postgres(),
+        PYTHON => has_python_environments(),
+        _ => step::find_program(name).is_some(),
+    }
 }
 
+/// Debian's python3 comes without what `python3 -m venv` needs.
+fn has_python_environments() -> bool {
+    step::answer(Command::new(PYTHON).args(["-c", "import ensurepip"])).is_some()
+}
+
+/// Debian keeps each major version of PostgreSQL's server in a directory of its own, off `PATH`.
 fn has_debian_postgres() -> bool {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     versions.into_iter().any(|version| version.path().join("bin/postgres").is_file())
