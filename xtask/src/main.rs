@@ -16,6 +16,8 @@ mod test;
 mod toolchain;
 mod workspace;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Build, run, test and measure the Hippius agent.
@@ -41,9 +43,20 @@ enum Task {
     Fuzz(fuzz::Args),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    // The causes in one line; a backtrace of xtask itself would hide them.
+    match perform(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            step::say(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> anyhow::Result<()> {
     let workspace = workspace::Workspace::find()?;
-    match Cli::parse().task {
+    match task {
         Task::Build(args) => build::task(&workspace, &args).map(drop),
         Task::Run(args) => run::task(&workspace, &args),
         Task::Demo(args) => demo::task(&workspace, &args),

@@ -17,7 +17,7 @@ pub struct Args {
     /// Build without optimisation
     #[arg(long)]
     debug: bool,
-    /// Arguments for the agent, after `--`
+    /// Arguments for `hippius-agent run`, after `--`
     #[arg(last = true)]
     agent: Vec<OsString>,
 }
@@ -25,5 +25,5 @@ pub struct Args {
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     let agent = build::task(workspace, &build::Args { debug: args.debug, ebpf_only: false })?;
     step::say("the agent serves http://127.0.0.1:10187/metrics unless told otherwise; Ctrl-C ends it");
-    step::exec_as_root(Command::new(agent).args(&args.agent))
+    step::exec_as_root(Command::new(agent).arg("run").args(&args.agent))
 }

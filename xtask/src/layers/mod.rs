@@ -58,7 +58,7 @@ pub fn task(workspace: &Workspace, _: &Args) -> Result<()> {
         eprintln!("{finding}");
     }
     if !findings.is_empty() {
-        bail!("{} breaches of the layer rules", findings.len());
+        bail!("breaches of the layer rules: {}", findings.len());
     }
     say(&format!("layers: {} files keep the rules", sources.len()));
     Ok(())

@@ -14,10 +14,10 @@ const STAGES: [&str; 8] = ["kernel", "decode", "connection", "exchange", "attrib
 const POLL: &str = "poll";
 
 /// Every stage may use these; they use no stage.
-const SHARED: [&str; 1] = ["config"];
+const SHARED: [&str; 2] = ["config", "version"];
 
 /// These see everything and put it together.
-const WIRING: [&str; 6] = ["lib", "main", "bin", "pipeline", "daemon", "check"];
+const WIRING: [&str; 9] = ["lib", "main", "bin", "cli", "logging", "reload", "pipeline", "daemon", "check"];
 
 /// Pure: bytes and `now` in, values out.
 const PURE: [&str; 5] = ["decode", "connection", "exchange", "attribute", "classify"];
@@ -130,9 +130,18 @@ fn refuse_stage(module: &Module, reference: &Reference) -> Option<String> {
         (Some(own_at), None) if used == POLL && Some(own_at) >= position("record") => None,
         (_, None) if used == POLL => Some(format!("`{POLL}` joins at `record`; `{own}` is not behind it")),
         _ if WIRING.contains(&&**used) => Some(format!("`{used}` puts the stages together; no stage knows it")),
-        _ if STAGES.contains(&own) || used.starts_with(char::is_uppercase) => None,
-        _ => Some(format!("the module `{own}` has no place in the tables of xtask/src/layers/rules.rs")),
+        (_, None) if is_root_item(used) => None,
+        (Some(_), None) => Some(format!("the module `{used}` has {NO_PLACE}")),
+        (None, _) if own == POLL || SHARED.contains(&own) => Some(format!("the module `{used}` has {NO_PLACE}")),
+        (None, _) => Some(format!("the module `{own}` has {NO_PLACE}")),
     }
+}
+
+const NO_PLACE: &str = "no place in the tables of xtask/src/layers/rules.rs";
+
+/// A type or a constant at the crate's root, not a module.
+fn is_root_item(name: &str) -> bool {
+    name.starts_with(char::is_uppercase)
 }
 
 fn refuse_io(module: &Module, reference: &Reference) -> Option<String> {

@@ -50,7 +50,13 @@ fn poll_joins_at_record_and_config_knows_no_stage() {
     bad("hippius-agent/src/poll/redis.rs", "use crate::record::X;", &["1: `crate::record::X`"]);
     bad("hippius-agent/src/classify/mod.rs", "use crate::poll::Sample;", &["1: `crate::poll::Sample`"]);
     bad("hippius-agent/src/config/mod.rs", "use crate::classify::Rule;", &["1: `crate::classify::Rule`"]);
+}
+
+#[test]
+fn a_module_without_a_place_is_refused() {
+    bad(DECODE, "use crate::util::x;", &["1: `crate::util::x`"]);
     bad("hippius-agent/src/util.rs", "use crate::decode::X;", &["1: `crate::decode::X`"]);
+    good(DECODE, "use crate::version;");
 }
 
 #[test]
