@@ -26,7 +26,7 @@ pub fn ensure(packages: &[&str], why: &str) -> Result<()> {
         bail!("install {why}: run `sudo apt-get update && sudo apt-get install {}`", missing.join(" "));
     }
     say(&format!("installing {why}: {}", missing.join(" ")));
-    let _quiet = NoServices::begin()?;
+    let _quiet = NoServices::begin(Path::new(POLICY))?;
     // Lists that are absent or too old show in either step.
     let listed = step::answer(&mut apt_get(&["install", "--simulate"], &missing)).is_some();
     if listed && step::run(&mut apt_get(&["install"], &missing)).is_ok() {
@@ -63,31 +63,33 @@ fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
 
 /// While this lives, packages that are installed may not start their services. A policy that the host has already is
 /// the administrator's and stays.
-struct NoServices {
+struct NoServices<'a> {
+    policy: &'a Path,
     ours: bool,
 }
 
-impl NoServices {
-    fn begin() -> Result<Self> {
-        let ours = !Path::new(POLICY).exists();
+impl<'a> NoServices<'a> {
+    fn begin(policy: &'a Path) -> Result<Self> {
+        let ours = !policy.exists();
         if ours {
             let mut file = OpenOptions::new()
                 .write(true)
                 .create_new(true)
                 .mode(0o755)
-                .open(POLICY)
-                .with_context(|| format!("cannot write {POLICY}"))?;
+                .open(policy)
+                .with_context(|| format!("cannot write {}", policy.display()))?;
             // 101: action forbidden by policy.
             file.write_all(b"#!/bin/sh\nexit 101\n")?;
         }
-        Ok(Self { ours })
+        Ok(Self { policy, ours })
     }
 }
 
-impl Drop for NoServices {
+impl Drop for NoServices<'_> {
     fn drop(&mut self) {
-        if self.ours && fs::remove_file(POLICY).is_err() {
-            say(&format!("remove {POLICY} yourself: it keeps services from starting when packages are installed"));
+        if self.ours && fs::remove_file(self.policy).is_err() {
+            let policy = self.policy.display();
+            say(&format!("remove {policy} yourself: it keeps services from starting when packages are installed"));
         }
     }
 }
@@ -99,5 +101,17 @@ mod tests {
     #[test]
     fn a_package_nobody_has_is_missing() {
         assert_eq!(missing(&["no-such-package-anywhere"]), ["no-such-package-anywhere"]);
+    }
+
+    #[test]
+    fn services_may_not_start_while_packages_are_installed() {
+        let policy = std::env::temp_dir().join(format!("xtask-policy-{}", std::process::id()));
+        let guard = NoServices::begin(&policy).expect("a policy");
+        assert_eq!(Command::new(&policy).status().expect("a script").code(), Some(101));
+        let second = NoServices::begin(&policy).expect("a policy");
+        drop(second);
+        assert!(policy.exists(), "a policy that was there before stays");
+        drop(guard);
+        assert!(!policy.exists());
     }
 }
