@@ -1,0 +1,29 @@
+//! `cargo xtask run`: build, then become the agent.
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+use crate::{build, step};
+
+/// Build the agent and run it as root.
+///
+/// Without arguments it runs without a configuration: every HTTP service of this host is found and shown. Ends on
+/// Ctrl-C.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Build without optimisation
+    #[arg(long)]
+    debug: bool,
+    /// Arguments for `hippius-agent run`, after `--`
+    #[arg(last = true)]
+    agent: Vec<OsString>,
+}
+
+pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
+    let agent = build::task(workspace, &build::Args { debug: args.debug, ebpf_only: false })?;
+    step::say("the agent serves http://127.0.0.1:10187/metrics unless told otherwise; Ctrl-C ends it");
+    step::exec_as_root(Command::new(agent).arg("run").args(&args.agent))
+}
