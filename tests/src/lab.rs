@@ -21,7 +21,7 @@ pub struct Lab {
 /// Runs a test that needs the agent; prints why where it cannot run here.
 pub fn with_agent(name: &str, test: impl FnOnce(&Lab) -> Result<()>) {
     if let Some(why) = bpf::why_not().or_else(agent_missing) {
-        println!("skipped: {why}");
+        note_skip(name, &why);
         return;
     }
     alone(name, test);
@@ -33,6 +33,15 @@ pub fn alone(name: &str, test: impl FnOnce(&Lab) -> Result<()>) {
     if let Err(error) = test(&lab) {
         panic!("{name}: {error:#}");
     }
+}
+
+/// `cargo test` hides the output of a test that passes, so the reason also goes where the caller asks for it.
+fn note_skip(name: &str, why: &str) {
+    use std::io::Write as _;
+    println!("skipped: {why}");
+    let Some(path) = std::env::var_os("HIPPIUS_SKIP_LOG") else { return };
+    let mut log = File::options().create(true).append(true).open(path).expect("the log of skipped tests");
+    writeln!(log, "{name}: {why}").expect("the log of skipped tests");
 }
 
 fn agent_missing() -> Option<String> {

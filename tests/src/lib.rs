@@ -21,4 +21,5 @@ pub mod servers;
 pub mod stats;
 pub mod truth;
 pub mod wait;
+pub mod wire;
 pub mod workdir;
