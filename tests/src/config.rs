@@ -12,6 +12,12 @@ impl Config {
         Self::default()
     }
 
+    /// The level of the log; a key of the file's top, so it comes before all sections.
+    pub fn log(mut self, level: &str) -> Self {
+        self.text.insert_str(0, &format!("log = {level:?}\n"));
+        self
+    }
+
     /// A watched HTTP service on one port, no account rules beyond the defaults.
     pub fn service(self, name: &str, port: u16) -> Self {
         self.service_with(name, &[port], "http", "")

@@ -107,6 +107,20 @@ pub fn counted(lab: &Lab, agent: &Agent, service: &str, expected: &Expected) -> 
     Ok(metrics)
 }
 
+/// Waits until attributed and unattributed bytes together are `wanted`: for bytes that belong to no exchange.
+pub fn all_bytes(lab: &Lab, agent: &Agent, service: &str, wanted: u64) -> Result<Metrics> {
+    let sum = |metrics: &Metrics| {
+        let attributed = ["http_request_bytes_total", "http_response_bytes_total"];
+        let attributed: u64 = attributed.iter().map(|name| metrics.sum(name, &[("service", service)])).sum();
+        attributed + metrics.sum("hippius_agent_bytes_unattributed_total", &[])
+    };
+    let metrics = lab.settle(agent, |metrics| sum(metrics) == wanted)?;
+    let found = sum(&metrics);
+    let own = metrics.lines_with("hippius_agent_");
+    anyhow::ensure!(found == wanted, "attributed and unattributed bytes: expected {wanted}, found {found}\n{own}");
+    Ok(metrics)
+}
+
 pub fn nothing_lost(metrics: &Metrics) -> Result<()> {
     let mut lost = String::new();
     for name in NOTHING_LOST {

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hippius_tests::clients::raw::{Raw, request};
-use hippius_tests::expect::Expected;
-use hippius_tests::servers::scripted::Step;
+use hippius_tests::config::Config;
+use hippius_tests::expect::{self, Expected};
+use hippius_tests::lab;
+use hippius_tests::servers::scripted::{Scripted, Step};
 use hippius_tests::wire::{self, ok};
 
 fn aborted(outcome: &'static str) -> Expected {
@@ -37,9 +39,17 @@ fn client_closes_in_mid_upload() {
 }
 
 #[test]
-fn client_closes_in_mid_head() {
-    let client = |mut raw: Raw| raw.send("GET /a HTTP/1.1\r\nHost: te");
-    wire::run("head-fin", vec![Step::ReadToEnd], client, aborted("client_abort"));
+fn client_that_closes_in_mid_head_leaves_no_byte_unexplained() {
+    lab::with_agent("head-fin", |lab| {
+        let server = Scripted::start(vec![Step::ReadToEnd])?;
+        let agent = lab.agent(&Config::new().service("wire", server.port()))?;
+        let mut raw = Raw::connect(server.address)?;
+        raw.send("GET /a HTTP/1.1\r\nHost: te")?;
+        drop(raw);
+        let counts = server.finish()?;
+        expect::all_bytes(lab, &agent, "wire", counts.received)?;
+        Ok(())
+    });
 }
 
 /// Half of what was announced; the client breaks off after it.

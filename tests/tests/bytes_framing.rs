@@ -173,19 +173,25 @@ fn upgraded_connection_is_opaque_after_the_101() {
     let steps = vec![
         Step::ReadHead,
         Step::write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"),
-        Step::Read(40),
+        Step::Read(41),
         Step::write("GET /not HTTP/1.1\r\n\r\n"),
         Step::ReadToEnd,
     ];
-    let client = |raw: &mut Raw| {
+    lab::with_agent("upgrade", |lab| {
+        let server = Scripted::start(steps)?;
+        let agent = lab.agent(&Config::new().service("wire", server.port()))?;
+        let mut raw = Raw::connect(server.address)?;
         raw.send(request("GET", "/chat", &["Connection: Upgrade", "Upgrade: echo"]))?;
         raw.read_head()?;
-        raw.send("PUT /not HTTP/1.1\r\nContent-Length: 9\r\n\r\n")?;
-        raw.send("x")?;
+        raw.send("PUT /not HTTP/1.1\r\nContent-Length: 9\r\n\r\nx")?;
         raw.read_exact(21)?;
-        raw.half_close()
-    };
-    wire::exactly("upgrade", steps, client, Expected::requests(1).statuses(&[("101", 1)]));
+        drop(raw);
+        let counts = server.finish()?;
+        // What follows the 101 looks like HTTP and is not: no second request, and no byte unexplained.
+        expect::all_bytes(lab, &agent, "wire", counts.received + counts.sent)?;
+        expect::exactly(lab, &agent, "wire", &Expected::requests(1).statuses(&[("101", 1)]))?;
+        Ok(())
+    });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use hippius_tests::clients::load::{self, Load};
 use hippius_tests::clients::raw::{Raw, request};
 use hippius_tests::clients::{boto, curl};
