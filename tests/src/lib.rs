@@ -2,6 +2,7 @@
 //!
 //! Nothing in here knows how the agent works: it starts the binary with a config file and reads `/metrics`.
 
+pub mod accounts;
 pub mod agent;
 pub mod bpf;
 pub mod clients;

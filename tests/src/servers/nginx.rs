@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 
 use super::Server;
 use crate::ports;
+use crate::process::Process;
 use crate::truth::AccessLine;
 use crate::wait;
 use crate::workdir::Workdir;
@@ -42,19 +43,23 @@ impl Nginx {
 
     pub fn start_with(workdir: &Workdir, options: Options) -> Result<Self> {
         let port = ports::free();
-        let root = workdir.join("www");
-        for folder in ["www/files", "www/dav", "nginx-tmp"] {
-            std::fs::create_dir_all(workdir.join(folder))?;
-        }
-        // nginx keeps the log open as root, its workers run as root too: nothing here listens beyond loopback.
-        for size in [0usize, 1, 1024, 65_536, 1 << 20, 10 << 20] {
-            std::fs::write(root.join("files").join(size.to_string()), vec![b'f'; size])?;
-        }
-        let config = workdir.write("nginx.conf", config(workdir, port, options))?;
-        let mut command = Command::new("nginx");
-        command.arg("-c").arg(config).arg("-p").arg(workdir.path()).arg("-e").arg(workdir.join("nginx-error.log"));
+        let words = prepare(workdir, port, options)?;
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         let server = Server::start("nginx", command, port, workdir)?;
         Ok(Self { server, log: workdir.join("access.log") })
+    }
+
+    /// In a network namespace, whose loopback the test cannot reach itself.
+    pub fn start_in(workdir: &Workdir, namespace: &str) -> Result<Self> {
+        let port = ports::free();
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace]).args(prepare(workdir, port, Options::default())?);
+        let process = Process::spawn("nginx", command, workdir)?;
+        // It writes this file once it listens.
+        let pid_file = workdir.join("nginx.pid");
+        wait::until("nginx in its namespace", wait::WIDE, || pid_file.exists().then_some(()))?;
+        Ok(Self { server: Server { process, port }, log: workdir.join("access.log") })
     }
 
     /// Ends after the last connection and gives the whole access log.
@@ -70,6 +75,21 @@ impl Nginx {
             AccessLine::read(&self.log).ok().filter(|lines| lines.len() >= count)
         })
     }
+}
+
+/// Files and config; the words that start it.
+fn prepare(workdir: &Workdir, port: u16, options: Options) -> Result<Vec<String>> {
+    let root = workdir.join("www");
+    for folder in ["www/files", "www/dav", "nginx-tmp"] {
+        std::fs::create_dir_all(workdir.join(folder))?;
+    }
+    for size in [0usize, 1, 1024, 65_536, 1 << 20, 10 << 20] {
+        std::fs::write(root.join("files").join(size.to_string()), vec![b'f'; size])?;
+    }
+    let config = workdir.write("nginx.conf", config(workdir, port, options))?;
+    let (folder, errors) = (workdir.path().display(), workdir.join("nginx-error.log"));
+    let words = format!("nginx -c {} -p {folder} -e {}", config.display(), errors.display());
+    Ok(words.split(' ').map(str::to_owned).collect())
 }
 
 fn config(workdir: &Workdir, port: u16, options: Options) -> String {
