@@ -79,6 +79,11 @@ def multipart(bucket):
     call("abort_multipart_upload", Bucket=bucket, Key="aborted", UploadId=aborted["UploadId"])
 
 
+def parts(bucket):
+    call("create_bucket", Bucket=bucket)
+    multipart(bucket)
+
+
 def everything(bucket):
     basic(bucket)
     multipart(bucket)
@@ -113,5 +118,5 @@ def put(_):
     call("put_object", Bucket="common", Key="key", Body=b"x" * 700)
 
 
-SCENARIOS = [basic, multipart, everything, presigned, common, put]
+SCENARIOS = [basic, parts, everything, presigned, common, put]
 {chosen.__name__: chosen for chosen in SCENARIOS}[scenario](bucket_name())

@@ -71,6 +71,11 @@ impl Agent {
         self.process.stop(libc::SIGTERM, wait::WIDE)
     }
 
+    /// Another signal and the end.
+    pub fn stop_with(&mut self, signal: libc::c_int) -> Result<(ExitStatus, Duration)> {
+        self.process.stop(signal, wait::WIDE)
+    }
+
     /// SIGKILL, as the kernel's memory killer would do it.
     pub fn kill(&mut self) -> Result<()> {
         self.process.stop(libc::SIGKILL, wait::WIDE).map(|_| ())

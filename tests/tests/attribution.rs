@@ -203,7 +203,7 @@ fn several_accounts_on_one_server_are_told_apart_exactly() {
         let section = known(lab, "hip_static")?;
         let agent = lab.agent(&service("hippius-2025", "")(server.port).section(&section))?;
         let calls =
-            [boto::drive(server.address(), &keys[0], "basic")?, boto::drive(server.address(), &keys[1], "multipart")?];
+            [boto::drive(server.address(), &keys[0], "basic")?, boto::drive(server.address(), &keys[1], "parts")?];
         let total: usize = calls.iter().map(Vec::len).sum();
         let filter = [("service", "api")];
         let metrics = lab.settle(&agent, |metrics| metrics.sum("http_requests_total", &filter) == total as u64)?;

@@ -21,7 +21,7 @@ pub struct Call {
     pub downloaded: u64,
 }
 
-/// Runs one of the driver's scenarios (`basic`, `everything`, `presigned`, `put`) and gives its calls in order.
+/// Runs one of the driver's scenarios (`basic`, `parts`, `everything`, `presigned`, `common`, `put`) and gives its calls in order.
 pub fn drive(server: SocketAddr, key: &KeyPair, scenario: &str) -> Result<Vec<Call>> {
     let text = process::run(&mut command(server, key, scenario)?)?;
     text.lines().map(|line| call(line).with_context(|| line.to_owned())).collect()
