@@ -134,6 +134,8 @@ fn memory_of_an_unrelated_call_is_never_published() {
         let agent = lab.agent(&config)?;
         let mut raw = Raw::connect(server.server.address())?;
         for _ in 0..200 {
+            // The server must wait in the pipe before the request comes.
+            raw.pause(std::time::Duration::from_millis(1));
             raw.send(request("GET", "/100", &[]))?;
             raw.read_response()?;
         }
