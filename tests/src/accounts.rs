@@ -7,7 +7,6 @@ pub const SEED_ADDRESS: &str = "5DfhGyQdFobKM8NsWvEeAKk5EQQgYe9AydgJ7rMB6E1EqRzV
 
 /// The example phrase of `subkey`'s documentation.
 pub const SECOND_SEED: &str = "caution juice atom organ advance problem want pledge someone senior holiday very";
-pub const SECOND_ADDRESS: &str = "5Gv8YYFu8H1btvmrJy9FjjAWfb99wrhV3uhPFoNEr918utyR";
 
 /// A seed phrase as it stands in the place of an access key: base64 (RFC 4648).
 pub fn access_key(seed: &str) -> String {
