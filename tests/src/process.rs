@@ -26,14 +26,8 @@ impl Process {
     pub fn spawn(name: &str, mut command: Command, workdir: &Workdir) -> Result<Self> {
         let log = workdir.join(format!("{name}.log"));
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
-        // SAFETY: prctl is async-signal-safe and touches only the child; it ends with the test when the test is killed.
-        unsafe {
-            command.pre_exec(|| {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                Ok(())
-            });
-        }
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        detach(&mut command);
         let child = command.spawn().with_context(|| format!("start {name}: {command:?}"))?;
         Ok(Self { name: name.to_owned(), child, log, status: None })
     }
@@ -113,8 +107,21 @@ impl Drop for Process {
     }
 }
 
+/// Own process group, so that Ctrl-C ends only us, and we end the child in order; and an end with us should we be killed.
+fn detach(command: &mut Command) {
+    command.process_group(0);
+    // SAFETY: prctl is async-signal-safe and touches only the child.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
+}
+
 /// Runs a command to its end; its output, or an error that shows it.
 pub fn run(command: &mut Command) -> Result<String> {
+    detach(command);
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("start {command:?}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
