@@ -1,1 +1,26 @@
-//! x
+//! The rig of the integration tests: real servers, real clients, the agent between them, and the truth to compare with.
+//!
+//! Nothing in here knows how the agent works: it starts the binary with a config file and reads `/metrics`.
+
+pub mod accounts;
+pub mod agent;
+pub mod bpf;
+pub mod clients;
+pub mod config;
+pub mod expect;
+pub mod lab;
+pub mod metrics;
+pub mod node;
+pub mod paths;
+pub mod pcap;
+pub mod ports;
+pub mod proc;
+pub mod process;
+pub mod python;
+
+pub mod servers;
+pub mod stats;
+pub mod truth;
+pub mod wait;
+pub mod wire;
+pub mod workdir;

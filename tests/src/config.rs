@@ -1,0 +1,41 @@
+//! The agent's config file, written for a test: the only place that knows its keys.
+
+use std::fmt::Write as _;
+
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    text: String,
+}
+
+impl Config {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The level of the log; a key of the file's top, so it comes before all sections.
+    pub fn log(mut self, level: &str) -> Self {
+        self.text.insert_str(0, &format!("log = {level:?}\n"));
+        self
+    }
+
+    /// A watched HTTP service on one port, no account rules beyond the defaults.
+    pub fn service(self, name: &str, port: u16) -> Self {
+        self.service_with(name, &[port], "http", "")
+    }
+
+    /// A service with more keys; each a line of TOML.
+    pub fn service_with(mut self, name: &str, ports: &[u16], profile: &str, more: &str) -> Self {
+        let _ = writeln!(self.text, "[[service]]\nname = {name:?}\nports = {ports:?}\nprofile = {profile:?}\n{more}");
+        self
+    }
+
+    /// Any other section.
+    pub fn section(mut self, toml: &str) -> Self {
+        let _ = writeln!(self.text, "{toml}");
+        self
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
