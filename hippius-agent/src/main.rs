@@ -27,7 +27,7 @@ fn run(arguments: Run) -> ExitCode {
         Ok(config) => config,
         Err(errors) => return fail(USAGE, &errors),
     };
-    match daemon::run(config, options, |_result| ()) {
+    match daemon::run(config, options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error @ DaemonError::Log(LogError::Variable(_))) => fail(USAGE, &error),
         Err(error) => fail(FAILED, &error),
@@ -49,7 +49,7 @@ fn check(arguments: &Check) -> ExitCode {
 }
 
 fn metrics() -> ExitCode {
-    // The catalogue prints itself here.
+    print(&hippius_agent::record::catalogue::Markdown.to_string());
     ExitCode::SUCCESS
 }
 

@@ -1,1 +1,393 @@
-//! Wires stage to stage, top to bottom.
+//! Wires stage to stage, top to bottom: record → connection → exchange → attribute → classify → recorder.
+
+mod open;
+mod rays;
+mod services;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use hippius_common::flow::{flag, kind};
+use slab::Slab;
+
+use crate::attribute::settle::{Settled, early, settle};
+use crate::attribute::store::Store;
+use crate::attribute::verdict::Verdict;
+use crate::attribute::{Claim, UNKNOWN};
+use crate::classify::method_label;
+use crate::config::Config;
+use crate::connection::{Connection, RequestTaken, ResponseTaken};
+use crate::decode::http1::{HeadBuffer, RequestHead, ResponseHead};
+use crate::decode::s3_error;
+use crate::exchange::{Event, Exchanges};
+use crate::kernel::record::Record;
+use crate::record::agent::AgentMetrics;
+use crate::record::series::Batch;
+use open::Open;
+use rays::Rays;
+use services::Services;
+
+/// The stages with their state. Belongs to the thread that drains the ring.
+pub struct Pipeline {
+    config: Arc<Config>,
+    services: Services,
+    /// By socket cookie. A connection is out of its place while a record goes through the stages.
+    connections: HashMap<u64, Option<Box<Watched>>, ahash::RandomState>,
+    open: Slab<Open>,
+    /// Exchanges that wait for their account.
+    waiting: Vec<u32>,
+    store: Store,
+    rays: Rays,
+    events: Vec<Event>,
+    metrics: Arc<AgentMetrics>,
+}
+
+/// One connection through the stages that keep state for it.
+#[derive(Default)]
+struct Watched {
+    connection: Connection,
+    exchanges: Exchanges,
+    service: u32,
+    moved_ns: u64,
+}
+
+/// Where a record comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The ring: every record once, in order.
+    Ring,
+    /// A sweep: a view of the same state, maybe ahead of the ring.
+    Sweep,
+}
+
+impl Pipeline {
+    /// An empty pipeline.
+    pub fn new(config: Arc<Config>, store: Store, metrics: Arc<AgentMetrics>) -> Self {
+        Self {
+            config,
+            services: Services::default(),
+            connections: HashMap::default(),
+            open: Slab::new(),
+            waiting: Vec::new(),
+            store,
+            rays: Rays::default(),
+            events: Vec::new(),
+            metrics,
+        }
+    }
+
+    /// Takes one record through all stages.
+    pub fn take(
+        &mut self,
+        batch: &mut Batch<'_>,
+        heads: &mut HeadBuffer,
+        record: &Record<'_>,
+        source: Source,
+        now_ns: u64,
+    ) {
+        let header = &record.header;
+        let Some(mut watched) = self.watched(batch, record, source) else { return };
+        if source == Source::Ring || watched.connection.accepts(header) {
+            watched.moved_ns = now_ns;
+            self.missed(&mut watched, record);
+            self.request(batch, heads, &mut watched, record, source, now_ns);
+            self.response(batch, heads, &mut watched, record, source, now_ns);
+            self.advance(batch, &mut watched, record, now_ns);
+        }
+        if header.kind == kind::CLOSE && source == Source::Ring {
+            self.connections.remove(&header.cookie);
+        } else if let Some(place) = self.connections.get_mut(&header.cookie) {
+            *place = Some(watched);
+        }
+    }
+
+    /// What the record's totals mean for the exchanges under way.
+    fn advance(&mut self, batch: &mut Batch<'_>, watched: &mut Watched, record: &Record<'_>, now_ns: u64) {
+        let header = &record.header;
+        let mut events = std::mem::take(&mut self.events);
+        let mut sink = |event| events.push(event);
+        match header.kind {
+            kind::CLOSE => {
+                watched.exchanges.close(header, &mut sink);
+                self.audit(record);
+            }
+            kind::END => watched.exchanges.end_of_output(header, &mut sink),
+            _ => watched.exchanges.advance(header, &mut sink),
+        }
+        self.events = events;
+        self.apply(batch, watched.service, now_ns);
+    }
+
+    /// Takes the connection out of its place in the table, or begins it.
+    fn watched(&mut self, batch: &mut Batch<'_>, record: &Record<'_>, source: Source) -> Option<Box<Watched>> {
+        let header = &record.header;
+        if let Some(place) = self.connections.get_mut(&header.cookie) {
+            return place.take();
+        }
+        if source == Source::Sweep && header.flags & flag::CLOSED != 0 {
+            return None;
+        }
+        let service = self.services.find(&self.config, batch, header.local_port, header.tgid)?;
+        self.connections.insert(header.cookie, None);
+        Some(Box::new(Watched { service, ..Watched::default() }))
+    }
+
+    /// Records that never came, told by the numbers of heads.
+    fn missed(&mut self, watched: &mut Watched, record: &Record<'_>) {
+        let header = &record.header;
+        let whole = |len: u16, side: &hippius_common::flow::Side| len != 0 && side.head_len == 0;
+        let connection = &mut watched.connection;
+        let requests = connection.inbound.missed(&header.inbound, whole(header.in_len, &header.inbound));
+        let responses = connection.outbound.missed(&header.outbound, whole(header.out_len, &header.outbound));
+        if requests + responses > 0 {
+            self.metrics.events_lost.with_label_values(&["exchange"]).inc_by(u64::from(requests));
+            let mut events = std::mem::take(&mut self.events);
+            watched.exchanges.abandon(&mut |event| events.push(event));
+            self.events = events;
+        }
+    }
+
+    fn request(
+        &mut self,
+        batch: &mut Batch<'_>,
+        heads: &mut HeadBuffer,
+        watched: &mut Watched,
+        record: &Record<'_>,
+        source: Source,
+        now_ns: u64,
+    ) {
+        let header = &record.header;
+        let whole = source == Source::Sweep;
+        let stream = &mut watched.connection.inbound;
+        match stream.request(heads, &header.inbound, header.in_at, record.inbound, whole) {
+            RequestTaken::Nothing => {}
+            RequestTaken::Malformed => self.metrics.parse_errors.with_label_values(&["http1"]).inc(),
+            RequestTaken::Head(at, head) => {
+                let id = self.begin(batch, watched.service, &head, now_ns);
+                let mut events = std::mem::take(&mut self.events);
+                watched.exchanges.request(id, at, &head, header, &mut |event| events.push(event));
+                self.events = events;
+            }
+        }
+    }
+
+    fn response(
+        &mut self,
+        batch: &mut Batch<'_>,
+        heads: &mut HeadBuffer,
+        watched: &mut Watched,
+        record: &Record<'_>,
+        source: Source,
+        now_ns: u64,
+    ) {
+        let header = &record.header;
+        let whole = source == Source::Sweep;
+        let stream = &mut watched.connection.outbound;
+        match stream.response(heads, &header.outbound, header.out_at, record.outbound, whole) {
+            ResponseTaken::Nothing => {}
+            ResponseTaken::Malformed => self.metrics.parse_errors.with_label_values(&["http1"]).inc(),
+            ResponseTaken::Head(at, head, body) => {
+                let mut events = std::mem::take(&mut self.events);
+                let answered = watched.exchanges.response(at, &head, header, &mut |event| events.push(event));
+                self.events = events;
+                if let Some((id, is_final)) = answered {
+                    self.answer(batch, id, is_final, &head, body, now_ns);
+                }
+            }
+        }
+    }
+
+    /// A request begins: who may have sent it, and what it is.
+    fn begin(&mut self, batch: &mut Batch<'_>, index: u32, head: &RequestHead<'_>, now_ns: u64) -> u32 {
+        let mut open = Open {
+            service: index,
+            class: crate::classify::Class::UNKNOWN,
+            method: method_label(head.method),
+            claim: Claim::Anonymous,
+            bucket: None,
+            decoded_payload: None,
+            account: None,
+            verdict: Verdict::Undecided,
+            error_code: None,
+            held: [0, 0],
+            finished: None,
+            waits_since_ns: now_ns,
+            released: false,
+        };
+        if let Some(service) = self.services.get(index) {
+            open.class = service.classifier.classify(head);
+            open.claim = self.store.claim(&service.rules, head, now_ns);
+            open.account = match &open.claim {
+                Claim::Anonymous if service.plain => Some(UNKNOWN.clone()),
+                claim => early(&mut self.store, claim, now_ns),
+            };
+            if open.class.s3.is_some() {
+                let decoded = head.fields.get("x-amz-decoded-content-length");
+                open.decoded_payload = decoded.and_then(|length| length.trim().parse().ok());
+                open.bucket = bucket(head.target);
+            }
+            if let (true, Claim::Trusted(account)) = (service.behind_gateway, &open.claim)
+                && let Some(ray) = head.fields.get("x-hippius-ray-id")
+            {
+                self.rays.learn(ray, account);
+            }
+            batch.in_flight(service.id, 1);
+        }
+        self.open.insert(open) as u32
+    }
+
+    /// A response came: what it says about the credential.
+    fn answer(
+        &mut self,
+        batch: &mut Batch<'_>,
+        id: u32,
+        is_final: bool,
+        head: &ResponseHead<'_>,
+        body: &[u8],
+        now_ns: u64,
+    ) {
+        let Some(open) = self.open.get_mut(id as usize) else { return };
+        let Some(service) = self.services.get(open.service) else { return };
+        let verdict = if is_final {
+            let code = s3_error::error_code(&head.fields, body).filter(|_| head.status >= 400);
+            open.error_code = code.map(Into::into);
+            Verdict::of(head.status, code)
+        } else if head.status == 100 {
+            Verdict::of_continue(service.profile)
+        } else {
+            Verdict::Undecided
+        };
+        if !is_final && verdict != Verdict::Accepted {
+            return;
+        }
+        open.verdict = verdict;
+        if verdict == Verdict::Refused {
+            // Bytes that were counted early stay where they are; what is still held goes where the verdict says.
+            open.account = None;
+        }
+        if let Some(ray) = head.fields.get("x-hippius-ray-id").filter(|_| service.client_facing && is_final)
+            && verdict != Verdict::Refused
+            && let Some(account) = self.rays.take(ray)
+        {
+            open.account = Some(account);
+            if let Claim::Credential(credential) = &open.claim {
+                self.store.accepted(&credential.key);
+            }
+        }
+        self.settle(batch, id, now_ns);
+    }
+
+    /// Finds the account of an exchange, or lets it wait. Anonymous senders of plain HTTP are known to be unknown.
+    fn settle(&mut self, batch: &mut Batch<'_>, id: u32, now_ns: u64) {
+        let Some(open) = self.open.get_mut(id as usize) else { return };
+        let Some(service) = self.services.get(open.service) else { return };
+        if open.account.is_none() {
+            let plain = service.plain && matches!(open.claim, Claim::Anonymous);
+            match settle(&mut self.store, &open.claim, open.verdict, open.bucket.as_deref(), now_ns) {
+                _ if plain => open.account = Some(UNKNOWN.clone()),
+                Settled::Account(account) => open.account = Some(account),
+                Settled::Pending => {
+                    if !self.waiting.contains(&id) {
+                        open.waits_since_ns = now_ns;
+                        self.waiting.push(id);
+                    }
+                    return;
+                }
+            }
+        }
+        open.count(service, batch, now_ns);
+        if open.is_done() {
+            self.open.remove(id as usize);
+        }
+    }
+
+    /// Applies what the exchange stage said.
+    fn apply(&mut self, batch: &mut Batch<'_>, index: u32, now_ns: u64) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            match event {
+                Event::Transfer(id, way, bytes) => {
+                    if let (Some(open), Some(service)) = (self.open.get_mut(id as usize), self.services.get(index)) {
+                        open.transfer(service, batch, way, bytes, now_ns);
+                    }
+                }
+                Event::Unattributed(reason, bytes) => {
+                    self.metrics.bytes_unattributed.with_label_values(&[reason]).inc_by(bytes);
+                }
+                Event::Desynced(reason) => self.metrics.streams_desynced.with_label_values(&[reason]).inc(),
+                Event::Finished(id, finished) => {
+                    if let Some(open) = self.open.get_mut(id as usize) {
+                        open.finished = Some(finished);
+                        self.settle(batch, id, now_ns);
+                    }
+                }
+                Event::Released(id) => {
+                    if let Some(open) = self.open.get_mut(id as usize) {
+                        open.released = true;
+                        if open.is_done() {
+                            self.open.remove(id as usize);
+                        }
+                    }
+                }
+            }
+        }
+        self.events = events;
+    }
+
+    /// Compares what was followed with the kernel's own counters.
+    fn audit(&self, record: &Record<'_>) {
+        let header = &record.header;
+        let difference =
+            header.kernel_in.abs_diff(header.inbound.total) + header.kernel_out.abs_diff(header.outbound.total);
+        if difference > 0 {
+            self.metrics.audit_difference_bytes.inc_by(difference);
+        }
+    }
+
+    /// Takes up answers of lookups and ends waits that were too long. Call it some times a second.
+    pub fn settle_waiting(&mut self, batch: &mut Batch<'_>, now_ns: u64) {
+        self.store.collect(now_ns, |_| ());
+        let limit = u64::try_from(self.config.attribution.wait.as_nanos()).unwrap_or(u64::MAX);
+        for id in std::mem::take(&mut self.waiting) {
+            let Some(open) = self.open.get_mut(id as usize) else { continue };
+            if now_ns.saturating_sub(open.waits_since_ns) > limit {
+                open.account = Some(UNKNOWN.clone());
+            }
+            self.settle(batch, id, now_ns);
+        }
+    }
+
+    /// Forgets connections that have not moved for `idle`: their last record was lost.
+    pub fn forget_idle(&mut self, now_ns: u64, idle: Duration) {
+        let limit = u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX);
+        self.connections.retain(|_, watched| {
+            let Some(watched) = watched else { return false };
+            now_ns.saturating_sub(watched.moved_ns) < limit || !watched.exchanges.is_idle()
+        });
+    }
+
+    /// How many connections are followed, and how many of them have an exchange under way.
+    pub fn connections(&self) -> (usize, usize) {
+        let active = self.connections.values().flatten().filter(|watched| !watched.exchanges.is_idle()).count();
+        (self.connections.len(), active)
+    }
+
+    /// Goes over to a new configuration. Connections keep their service until they end.
+    pub fn configure(&mut self, config: Arc<Config>) {
+        self.config = config;
+        self.services.forget();
+    }
+
+    /// The store of accounts.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+}
+
+/// The bucket of a path-style target.
+fn bucket(target: &str) -> Option<Box<str>> {
+    let path = target.strip_prefix('/')?.split(['?', '#']).next()?;
+    let bucket = path.split('/').next().filter(|bucket| !bucket.is_empty() && bucket.len() <= 63)?;
+    Some(bucket.into())
+}

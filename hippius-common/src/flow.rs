@@ -86,6 +86,8 @@ pub struct Side {
     pub next: u64,
     /// Payload bytes of chunked bodies, announced so far, all messages together.
     pub payload: u64,
+    /// `payload` as it stood when the current (or last) message began.
+    pub payload_before: u64,
     /// Position of the first byte of the current (or last) head.
     pub head_at: u64,
     /// When the first byte of the current (or last) message moved, `CLOCK_MONOTONIC` in nanoseconds.
@@ -148,8 +150,8 @@ pub struct FlowHeader {
     pub kernel_out: u64,
     /// Changes with every update; a snapshot whose number changed meanwhile is torn.
     pub version: u32,
-    /// Explicit padding.
-    pub reserved: u32,
+    /// Requests without a final response.
+    pub unanswered: u32,
     /// What the server receives.
     pub inbound: Side,
     /// What the server sends.
@@ -198,8 +200,6 @@ pub struct Flow {
     pub multi_base: u64,
     /// Taken by the program that reads heads on this socket.
     pub busy: u64,
-    /// Number of unanswered requests in `bodiless`.
-    pub unanswered: u32,
     /// `tcp_sock.copied_seq` as accounted for.
     pub copied_seq: u32,
     /// Index of the next message in the `sendmmsg`/`recvmmsg` that is being followed.
@@ -212,6 +212,8 @@ pub struct Flow {
     pub ready: u16,
     /// How often a stream that was joined in the middle did not look like HTTP where it turned.
     pub tries: u32,
+    /// Explicit padding.
+    pub reserved: u32,
 }
 
 impl Side {
@@ -222,8 +224,8 @@ impl Side {
 }
 
 const _: () = {
-    assert!(size_of::<Side>() == 88);
-    assert!(size_of::<FlowHeader>() == 64 + 2 * 88);
+    assert!(size_of::<Side>() == 96);
+    assert!(size_of::<FlowHeader>() == 64 + 2 * 96);
     assert!(core::mem::offset_of!(Flow, capture) == size_of::<FlowHeader>());
     assert!(core::mem::offset_of!(FlowHeader, inbound) == 64);
 };

@@ -10,8 +10,8 @@ use hippius_common::flow::{
     CAPTURE_BYTES, FIRST_COPY_BYTES, Flow, MAX_TRIES, NEXT_COPY_BYTES, NEXT_COPY_LIMIT, WINDOW_BYTES, flag, phase,
 };
 use hippius_common::loss::{self, LossReason};
-use hippius_ebpf::capture::walk::{Call, begin_call, finish, resync, skip, step};
 use hippius_ebpf::capture::memory::{load, store};
+use hippius_ebpf::capture::walk::{Call, begin_call, finish, resync, skip, step};
 use hippius_ebpf::capture::{lose, side, start};
 
 use crate::emit;
@@ -51,9 +51,7 @@ pub fn find(socket: Socket) -> Option<&'static mut Flow> {
 #[inline(always)]
 fn storage<T>(map: *mut c_void, socket: Socket, flags: u64) -> Option<&'static mut T> {
     // SAFETY: the map is a socket storage of `T`, the socket a trusted pointer of the hook.
-    unsafe {
-        bpf_sk_storage_get(map, socket.0.0.cast_mut().cast(), core::ptr::null_mut(), flags).cast::<T>().as_mut()
-    }
+    unsafe { bpf_sk_storage_get(map, socket.0.0.cast_mut().cast(), core::ptr::null_mut(), flags).cast::<T>().as_mut() }
 }
 
 /// `bytes` were accepted by a call on `socket` in the given direction. True when there is more to read than one run of a
@@ -123,7 +121,7 @@ fn may_resume<const OUT: bool>(flow: &Flow) -> bool {
     let side = side::<OUT>(flow);
     match side.phase {
         phase::LOST => true,
-        phase::BODY | phase::CHUNKED => OUT || flow.unanswered == 0,
+        phase::BODY | phase::CHUNKED => OUT || flow.header.unanswered == 0,
         phase::UNTIL_CLOSE => true,
         _ => false,
     }

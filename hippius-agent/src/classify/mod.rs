@@ -127,6 +127,11 @@ impl Classifier {
         if errors.is_empty() { Ok(Self { profile, base_domains, routes }) } else { Err(errors) }
     }
 
+    /// A classifier without base domains and declared operations.
+    pub fn plain(profile: Profile) -> Self {
+        Self { profile, base_domains: BaseDomains::new(&[], &mut Vec::new()), routes: Box::default() }
+    }
+
     /// The profile that it was built for.
     pub fn profile(&self) -> Profile {
         self.profile

@@ -1,4 +1,15 @@
 //! Pairs requests with responses: pipelining, 1xx, aborts, timing.
+//!
+//! Positions come from the kernel side, lengths from the heads. Every byte that a connection moved is given to exactly
+//! one exchange, or to none with a reason.
+
+mod close;
+mod message;
+mod pair;
+
+pub use pair::Exchanges;
+
+use crate::decode::http1::{Fields, RequestHead, Version};
 
 /// How an exchange ended. Never derived from a status that was not on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,5 +42,93 @@ impl MessageBytes {
     /// Everything that was accepted for this message, in bytes.
     pub fn total(&self) -> u64 {
         self.head + self.body + self.framing
+    }
+}
+
+/// Number of an exchange, as the owner of this stage's events keeps them.
+pub type ExchangeId = u32;
+
+/// Which way bytes went, seen from the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Request bytes.
+    In,
+    /// Response bytes.
+    Out,
+}
+
+/// The result of an exchange. Bytes of its messages were told by [`Event::Transfer`] as they moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// Status of the final response; `None` when none was seen.
+    pub status: Option<u16>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Request sizes.
+    pub request: MessageBytes,
+    /// Response sizes.
+    pub response: MessageBytes,
+    /// First to last request byte, in nanoseconds.
+    pub receive_ns: u64,
+    /// Last request byte to first byte of the final response, in nanoseconds.
+    pub process_ns: Option<u64>,
+    /// First to last byte of the final response, in nanoseconds.
+    pub send_ns: Option<u64>,
+    /// First request byte to last response byte, in nanoseconds.
+    pub total_ns: u64,
+}
+
+/// What happened on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Bytes of an exchange moved.
+    Transfer(ExchangeId, Direction, u64),
+    /// Bytes that belong to no exchange.
+    Unattributed(&'static str, u64),
+    /// Framing was lost and picked up again, or an exchange lost its other half.
+    Desynced(&'static str),
+    /// An exchange is over. Bytes of its request may still come.
+    Finished(ExchangeId, Finished),
+    /// Nothing more comes of an exchange that is over.
+    Released(ExchangeId),
+}
+
+/// How the body of a message is delimited (RFC 9112 section 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// So many bytes; 0 for none.
+    Length(u64),
+    /// Chunked transfer coding.
+    Chunked,
+    /// Until the connection is closed.
+    UntilClose,
+    /// The connection speaks something else from here on.
+    Opaque,
+}
+
+impl Framing {
+    /// Of a request.
+    pub fn of_request(head: &RequestHead<'_>) -> Self {
+        if head.method == "CONNECT" {
+            return Self::Length(0);
+        }
+        Self::of_fields(&head.fields, head.version).unwrap_or(Self::Length(0))
+    }
+
+    /// Of a final response; `bodiless` when it answers HEAD.
+    pub fn of_response(status: u16, fields: &Fields<'_>, version: Version, bodiless: bool) -> Self {
+        match status {
+            101 => Self::Opaque,
+            _ if bodiless || status == 204 || status == 304 => Self::Length(0),
+            _ => Self::of_fields(fields, version).unwrap_or(Self::UntilClose),
+        }
+    }
+
+    fn of_fields(fields: &Fields<'_>, _version: Version) -> Option<Self> {
+        let coding = fields.get("transfer-encoding").map(str::trim).filter(|coding| !coding.is_empty());
+        if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
+            return Some(Self::Chunked);
+        }
+        fields.get("content-length").and_then(|length| length.trim().parse().ok()).map(Self::Length)
     }
 }

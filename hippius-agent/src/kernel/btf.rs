@@ -71,8 +71,7 @@ impl KernelTypes {
 
     /// Reads a BTF file.
     pub fn read(path: &Path) -> Result<Self, BtfError> {
-        let data =
-            fs::read(path).map_err(|source| BtfError::Read { path: path.display().to_string(), source })?;
+        let data = fs::read(path).map_err(|source| BtfError::Read { path: path.display().to_string(), source })?;
         Self::parse(data)
     }
 

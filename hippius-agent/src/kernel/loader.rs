@@ -1,7 +1,8 @@
 //! Loads the kernel object, fills in what depends on this host, attaches the back-end that works.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
 
 use aya::maps::{Array, Map, MapData, PerCpuArray, ProgramArray, RingBuf};
 use aya::programs::{BtfTracePoint, Iter, Program, ProgramError};
@@ -22,8 +23,7 @@ pub const PORT_WORDS: usize = 65536 / 64;
 const TRACEPOINTS: [&str; 3] = ["inet_sock_set_state", "sock_recv_length", "sock_send_length"];
 
 /// Programs that go on with a call, and the arrays through which they are reached.
-const CONTINUATIONS: [(&str, &str); 2] =
-    [("sock_recv_length_on", "RECV_ON"), ("sock_send_length_on", "SEND_ON")];
+const CONTINUATIONS: [(&str, &str); 2] = [("sock_recv_length_on", "RECV_ON"), ("sock_send_length_on", "SEND_ON")];
 
 /// What the programs are told before they are loaded.
 #[derive(Debug, Clone, Copy)]
@@ -94,14 +94,43 @@ pub struct Probes {
     pub controls: Controls,
 }
 
+impl Probes {
+    /// Waits until the ring holds more than the wake threshold, or `timeout` is over.
+    pub fn wait(&self, timeout: Duration) {
+        let mut poll = libc::pollfd { fd: self.ring.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: one descriptor that the ring owns. An error is an early return, and harmless.
+        unsafe { libc::poll(&raw mut poll, 1, timeout) };
+    }
+}
+
+/// How often a program ran and how long that took, where `kernel.bpf_stats_enabled` is on.
+#[derive(Debug, Clone, Copy)]
+pub struct ProgramRuns {
+    /// Name of the program.
+    pub program: &'static str,
+    /// Runs.
+    pub runs: u64,
+    /// Time of all runs.
+    pub time: Duration,
+}
+
 /// Which ports are watched, and what was lost.
 pub struct Controls {
     losses: PerCpuArray<MapData, u64>,
     ports: Array<MapData, [u64; PORT_WORDS]>,
-    _ebpf: Ebpf,
+    ebpf: Ebpf,
 }
 
 impl Controls {
+    /// Runs of each program; zeroes unless `kernel.bpf_stats_enabled` is on.
+    pub fn program_runs(&self) -> impl Iterator<Item = ProgramRuns> {
+        TRACEPOINTS.iter().filter_map(|program| {
+            let info = self.ebpf.program(program)?.info().ok()?;
+            Some(ProgramRuns { program, runs: info.run_count(), time: info.run_time() })
+        })
+    }
+
     /// Watches exactly these ports from now on, one bit each.
     pub fn watch(&mut self, ports: &[u64; PORT_WORDS]) -> Result<(), LoadError> {
         Ok(self.ports.set(0, ports, 0)?)
@@ -147,7 +176,7 @@ pub fn load(settings: &Settings, ports: &[u64; PORT_WORDS]) -> Result<Probes, Lo
         let program: &mut BtfTracePoint = program(&mut ebpf, name)?.try_into().map_err(refused)?;
         program.attach().map_err(refused)?;
     }
-    Ok(Probes { ring, sweeper, controls: Controls { losses, ports: port_map, _ebpf: ebpf } })
+    Ok(Probes { ring, sweeper, controls: Controls { losses, ports: port_map, ebpf } })
 }
 
 fn load_tracepoint<'a>(
@@ -159,7 +188,6 @@ fn load_tracepoint<'a>(
     let refused = |source| LoadError::Program { name, source: Box::new(source) };
     let program: &mut BtfTracePoint = program(ebpf, name)?.try_into().map_err(refused)?;
     program.load(tracepoint, btf).map_err(refused)?;
-    eprintln!("{name}: {:?}", program.info().unwrap().verified_instruction_count());
     Ok(program)
 }
 

@@ -3,8 +3,11 @@
 //! This stage knows nothing of HTTP. It is the only one that may use `unsafe` and aya.
 
 pub mod btf;
+pub mod clock;
+pub mod harden;
 pub mod listeners;
 pub mod loader;
+pub mod ports;
+pub mod process;
 pub mod record;
-pub mod ring;
 pub mod sweep;

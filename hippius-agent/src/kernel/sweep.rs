@@ -88,12 +88,12 @@ impl Sweeper {
 fn frames(bytes: &[u8], visit: &mut impl FnMut(&[u8])) -> (usize, u32) {
     let mut used = 0;
     let mut torn = 0;
-    while let Some((frame, version)) = bytes.get(used..).and_then(|rest| rest.split_first_chunk::<16>()).map(
-        |(head, rest)| {
+    while let Some((frame, version)) =
+        bytes.get(used..).and_then(|rest| rest.split_first_chunk::<16>()).map(|(head, rest)| {
             let (size, version) = head.split_at(8);
             ((rest, word(size) as usize), word(version))
-        },
-    ) {
+        })
+    {
         let (rest, size) = frame;
         if size > size_of::<FlowHeader>() + CAPTURE_BYTES {
             return (bytes.len(), torn + 1);

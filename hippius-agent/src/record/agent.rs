@@ -102,7 +102,7 @@ impl AgentMetrics {
             registry,
         };
         // Known from the start, so that a first loss or a first failed reload is an increase and not a new series.
-        for result in ["success", "error"] {
+        for result in ["success", "failure"] {
             metrics.config_reloads.with_label_values(&[result]);
         }
         Ok(metrics)

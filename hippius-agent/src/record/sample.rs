@@ -1,6 +1,7 @@
 //! What the pipeline hands to the recorder: one finished exchange, or bytes of one that still runs.
 
 use crate::classify::S3Operation;
+pub use crate::exchange::Direction;
 use crate::exchange::{MessageBytes, Outcome};
 
 /// Index of a watched service in the recorder's table of service names.
@@ -46,15 +47,6 @@ pub struct ExchangeSample<'a> {
     pub send_ns: Option<u64>,
     /// First request byte to last response byte, in nanoseconds.
     pub total_ns: u64,
-}
-
-/// Which way bytes went, seen from the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// Request bytes.
-    In,
-    /// Response bytes.
-    Out,
 }
 
 /// Wire bytes of an exchange as they move (head and framing included): feeds `http_request_bytes_total` and

@@ -29,11 +29,11 @@ pub fn head_complete<const OUT: bool>(flow: &mut Flow, end: u64) {
 #[inline(always)]
 fn request(flow: &mut Flow, end: u64) {
     let step = flow.header.inbound.step;
-    if flow.unanswered < REMEMBERED {
+    if flow.header.unanswered < REMEMBERED {
         let bodiless = step & (bit::METHOD_HEAD | bit::METHOD_CONNECT) != 0;
-        flow.bodiless |= u64::from(bodiless) << (flow.unanswered & (REMEMBERED - 1));
+        flow.bodiless |= u64::from(bodiless) << (flow.header.unanswered & (REMEMBERED - 1));
     }
-    flow.unanswered = flow.unanswered.wrapping_add(1);
+    flow.header.unanswered = flow.header.unanswered.wrapping_add(1);
     body::<false>(flow, end, false);
 }
 
@@ -51,7 +51,7 @@ fn response(flow: &mut Flow, end: u64) {
     }
     let bodiless = flow.bodiless & 1 != 0 || status == 204 || status == 304;
     flow.bodiless >>= 1;
-    flow.unanswered = flow.unanswered.saturating_sub(1);
+    flow.header.unanswered = flow.header.unanswered.saturating_sub(1);
     body::<true>(flow, end, bodiless);
     let side = &mut flow.header.outbound;
     if status >= 400 && side.phase != phase::HEAD {

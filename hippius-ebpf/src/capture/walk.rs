@@ -222,6 +222,7 @@ fn begin<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
     let side = side_mut::<OUT>(flow);
     side.head_at = side.total;
     side.next = side.total;
+    side.payload_before = side.payload;
     side.previous_last_ns = side.last_ns;
     side.first_ns = now_ns;
     side.scan = used;

@@ -73,9 +73,8 @@ fn changes(socket: Socket, flow: &mut Flow, old: i32, new: i32) {
         }
         tcp::FIN_WAIT1 | tcp::LAST_ACK => {
             flow.header.flags |= flag::LOCAL_FIN;
-            let unfinished = flow.header.outbound.phase == phase::UNTIL_CLOSE
-                || flow.header.in_len != 0
-                || flow.header.out_len != 0;
+            let unfinished =
+                flow.header.outbound.phase == phase::UNTIL_CLOSE || flow.header.in_len != 0 || flow.header.out_len != 0;
             if unfinished {
                 publish(flow, kind::END);
             }

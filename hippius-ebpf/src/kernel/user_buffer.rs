@@ -9,9 +9,7 @@ use aya_ebpf::helpers::generated::{
 use hippius_common::flow::Flow;
 use hippius_common::loss::{self, LossReason};
 
-use super::fields::{
-    FDT_FD, FDT_MAX_FDS, FILES_FDT, Kernel, SK_SOCKET, SOCKET_FILE, TASK_FILES, TASK_STATUS,
-};
+use super::fields::{FDT_FD, FDT_MAX_FDS, FILES_FDT, Kernel, SK_SOCKET, SOCKET_FILE, TASK_FILES, TASK_STATUS};
 use super::socket::Socket;
 
 /// x86-64 register offsets in `struct pt_regs` (arch/x86/include/uapi/asm/ptrace.h) and system call numbers.

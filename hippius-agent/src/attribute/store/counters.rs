@@ -1,6 +1,7 @@
 //! Counts of lookups, raw, for whoever prints them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Who was asked: the label `source`.
@@ -47,6 +48,9 @@ pub const SOURCES: [&str; 5] = ["memory", "static_file", "redis", "postgres", "d
 /// Names of the results, in the order of [`Answered`].
 pub const RESULTS: [&str; 8] = ["hit", "miss", "stale", "ambiguous", "malformed", "error", "timeout", "queue_full"];
 
+/// Times that are kept for [`LookupCounters::take_durations`], which is called once a second.
+const MAX_RECENT: usize = 65_536;
+
 /// Upper bounds of the histogram of lookup times, in nanoseconds; the last bucket has none.
 pub const BOUNDS_NS: [u64; 12] = [
     500_000,
@@ -69,6 +73,7 @@ pub struct LookupCounters {
     results: [[AtomicU64; RESULTS.len()]; SOURCES.len()],
     buckets: [AtomicU64; BOUNDS_NS.len() + 1],
     sum_ns: AtomicU64,
+    recent: Mutex<Vec<Duration>>,
 }
 
 /// The counters at one moment.
@@ -98,6 +103,15 @@ impl LookupCounters {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         self.sum_ns.fetch_add(took_ns, Ordering::Relaxed);
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() < MAX_RECENT {
+            recent.push(took);
+        }
+    }
+
+    /// The times of the lookups since the last call, for a histogram that is kept elsewhere.
+    pub fn take_durations(&self) -> Vec<Duration> {
+        std::mem::take(&mut self.recent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// All counters now.

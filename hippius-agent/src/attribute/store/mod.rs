@@ -10,7 +10,7 @@
 mod backoff;
 mod cache;
 mod config;
-mod counters;
+pub mod counters;
 mod lookups;
 mod open;
 mod postgres_source;

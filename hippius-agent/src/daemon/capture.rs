@@ -1,0 +1,146 @@
+//! The thread that drains the ring and takes every record through the pipeline.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+
+use super::{gauges::Gauges, settings};
+use crate::config::Config;
+use crate::decode::http1::HeadBuffer;
+use crate::kernel::clock::monotonic_ns;
+use crate::kernel::loader::Probes;
+use crate::kernel::ports;
+use crate::kernel::record::Record;
+use crate::pipeline::{Pipeline, Source};
+use crate::record::agent::AgentMetrics;
+use crate::record::series::Recorder;
+
+/// How long the thread sleeps when the ring is quiet. The kernel side wakes it earlier when much waits.
+const NAP: Duration = Duration::from_millis(50);
+
+/// How often all flows are looked at. Twice in the second in which everything must be visible, and one to spare.
+const SWEEP_NS: u64 = 300_000_000;
+
+/// How often slow matters are looked after.
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// A flow that moved while a sweep passed it by is looked at again by the next one.
+const SWEEP_OVERLAP_NS: u64 = 50_000_000;
+
+/// Records under one lock of the recorder.
+const BATCH: usize = 256;
+
+/// Connections whose last record was lost are forgotten after this.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// What the thread works with.
+pub struct Capture {
+    /// The attached programs.
+    pub probes: Probes,
+    /// The stages.
+    pub pipeline: Pipeline,
+    /// Where they end.
+    pub recorder: Recorder,
+    /// The configuration in use.
+    pub config: Arc<ArcSwap<Config>>,
+    /// Families about the agent itself.
+    pub metrics: Arc<AgentMetrics>,
+    /// Runs the lookups of accounts.
+    pub runtime: Handle,
+    /// The agent's own port.
+    pub own_port: u16,
+}
+
+impl Capture {
+    /// Runs until `stop` is set, then once more, so that nothing that was captured is left.
+    pub fn run(mut self, stop: &AtomicBool) {
+        let mut config = self.config.load_full();
+        let mut gauges = Gauges::new(Arc::clone(&self.metrics));
+        let mut heads = HeadBuffer::default();
+        let (mut swept_ns, mut since_ns, mut looked_ns) = (0, 0, 0);
+        loop {
+            let stopping = stop.load(Ordering::Relaxed);
+            if !stopping {
+                self.probes.wait(NAP);
+            }
+            self.drain(&mut heads, &mut gauges);
+            let now_ns = monotonic_ns();
+            if stopping || now_ns - swept_ns >= SWEEP_NS {
+                swept_ns = now_ns;
+                if self.sweep(&mut heads, &mut gauges, since_ns) {
+                    since_ns = now_ns.saturating_sub(SWEEP_OVERLAP_NS);
+                }
+                self.pipeline.settle_waiting(&mut self.recorder.batch(), now_ns);
+            }
+            if stopping {
+                return;
+            }
+            if now_ns - looked_ns >= SECOND_NS {
+                looked_ns = now_ns;
+                self.recorder.tick(now_ns);
+                self.pipeline.forget_idle(now_ns, IDLE);
+                gauges.update(&self.probes.controls, &mut self.pipeline);
+                self.follow_config(&mut config);
+            }
+        }
+    }
+
+    fn drain(&mut self, heads: &mut HeadBuffer, gauges: &mut Gauges) {
+        loop {
+            let now_ns = monotonic_ns();
+            let mut batch = self.recorder.batch();
+            for _ in 0..BATCH {
+                let Some(item) = self.probes.ring.next() else { return };
+                match Record::parse(&item) {
+                    Some(record) => {
+                        gauges.record(record.header.kind);
+                        self.pipeline.take(&mut batch, heads, &record, Source::Ring, now_ns);
+                    }
+                    None => gauges.torn(1),
+                }
+            }
+        }
+    }
+
+    /// True when every flow that moved was seen.
+    fn sweep(&mut self, heads: &mut HeadBuffer, gauges: &mut Gauges, since_ns: u64) -> bool {
+        let now_ns = monotonic_ns();
+        let mut batch = self.recorder.batch();
+        let pipeline = &mut self.pipeline;
+        let swept = self.probes.sweeper.sweep(since_ns, |bytes| {
+            if let Some(record) = Record::parse(bytes) {
+                pipeline.take(&mut batch, heads, &record, Source::Sweep, now_ns);
+            }
+        });
+        match swept {
+            Ok(torn) => {
+                gauges.torn(torn);
+                torn == 0
+            }
+            Err(error) => {
+                tracing::warn!("cannot look at all flows: {error}");
+                false
+            }
+        }
+    }
+
+    fn follow_config(&mut self, config: &mut Arc<Config>) {
+        let new = self.config.load_full();
+        if Arc::ptr_eq(config, &new) {
+            return;
+        }
+        *config = Arc::clone(&new);
+        self.recorder.configure(settings::series(&new));
+        match self.pipeline.store().reopen(&settings::store(&new)) {
+            Ok(lookups) => drop(self.runtime.spawn(lookups.run())),
+            Err(error) => tracing::error!("accounts are looked up as before: {error}"),
+        }
+        if let Err(error) = self.probes.controls.watch(&ports::wanted(&new, self.own_port)) {
+            tracing::error!("the ports are watched as before: {error}");
+        }
+        self.pipeline.configure(new);
+    }
+}

@@ -1,0 +1,214 @@
+//! `hippius-agent run`: starts everything, follows signals, ends.
+
+mod capture;
+mod gauges;
+mod privileges;
+mod settings;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::attribute::store::{Lookups, OpenError, Store};
+use crate::config::Config;
+use crate::export::exposition::Exposition;
+use crate::export::server::{Readiness, Server, ServerConfig, ServerError};
+use crate::kernel::loader::{self, LoadError, Probes};
+use crate::kernel::{harden, ports};
+use crate::logging::{self, LogHandle};
+use crate::pipeline::Pipeline;
+use crate::record::agent::{AgentMetrics, Build, FamilyError};
+use crate::record::series::Recorder;
+use crate::reload::{Options, ReloadResult, Reloader};
+use crate::version;
+use capture::Capture;
+
+/// How long the rest may take to end after SIGTERM; what is not done by then is dropped.
+const SHUTDOWN: Duration = Duration::from_millis(1500);
+
+/// Why the daemon ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The log cannot be set up.
+    #[error(transparent)]
+    Log(#[from] logging::LogError),
+    /// The runtime or a signal handler cannot be set up.
+    #[error("cannot start: {0}")]
+    Start(#[from] std::io::Error),
+    /// The programs do not run on this host.
+    #[error("{0}; `hippius-agent check` says what this host lacks")]
+    Load(#[from] LoadError),
+    /// Capabilities cannot be given up.
+    #[error("cannot give up capabilities: {0}")]
+    Capabilities(#[from] caps::errors::CapsError),
+    /// A source of accounts cannot be used.
+    #[error(transparent)]
+    Accounts(#[from] OpenError),
+    /// The HTTP server cannot start.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A family of metrics is wrong.
+    #[error(transparent)]
+    Family(#[from] FamilyError),
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
+    let log = logging::init(&config.log)?;
+    harden::forbid_dumps();
+    let (store, lookups) = Store::open(&settings::store(&config))?;
+    let probes = loader::load(&settings::probes(&config), &ports::wanted(&config, config.listen.port()))?;
+    // Before there are other threads: capabilities belong to the thread, and are handed down to those that it starts.
+    privileges::drop_capabilities()?;
+    let runtime = runtime()?;
+    let (server, metrics, recorder, readiness) = serve(&runtime, &config)?;
+    let own_port = server.local_addr()?.port();
+    metrics.backend_info.with_label_values(&["tracepoint"]).set(1);
+    let reloader = Reloader::new(options, config);
+    let capture = start_capture(probes, store, recorder, &metrics, &reloader, &runtime, own_port)?;
+    readiness.set(true);
+    let ended = runtime.block_on(async {
+        let signals = Signals::new()?;
+        tokio::spawn(Lookups::run(lookups));
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = tokio::spawn(server.run(async move {
+            let _ = stopped.await;
+        }));
+        tracing::info!(
+            version = version::LONG,
+            backend = "tracepoint",
+            "started; metrics at {}",
+            own_address(&reloader)
+        );
+        let count = |result: ReloadResult| metrics.config_reloads.with_label_values(&[result.as_str()]).inc();
+        follow_signals(signals, &reloader, &log, count).await;
+        let _ = stop.send(());
+        let _ = tokio::time::timeout(SHUTDOWN, serving).await;
+        Ok(())
+    });
+    capture.stop();
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    ended
+}
+
+fn own_address(reloader: &Reloader) -> String {
+    format!("http://{}/metrics", reloader.current().load().listen)
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).max_blocking_threads(4).enable_all().build()
+}
+
+type Serving = (Server, Arc<AgentMetrics>, Recorder, Readiness);
+
+fn serve(runtime: &Runtime, config: &Config) -> Result<Serving, DaemonError> {
+    let build = Build { version: version::VERSION, revision: version::REVISION, rustc: version::RUSTC };
+    let metrics = Arc::new(AgentMetrics::new(build)?);
+    let recorder = Recorder::new(settings::series(config));
+    let exposition = Arc::new(Exposition::new(recorder.reader(), Arc::clone(&metrics)));
+    let readiness = Readiness::default();
+    let server_config =
+        ServerConfig { listen: config.listen, web_config: config.web_config_file.clone(), ..ServerConfig::default() };
+    let server = runtime.block_on(Server::bind(server_config, exposition, readiness.clone()))?;
+    Ok((server, metrics, recorder, readiness))
+}
+
+/// The thread that drains the ring.
+struct CaptureThread {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl CaptureThread {
+    fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.thread.join();
+    }
+}
+
+fn start_capture(
+    probes: Probes,
+    store: Store,
+    recorder: Recorder,
+    metrics: &Arc<AgentMetrics>,
+    reloader: &Reloader,
+    runtime: &Runtime,
+    own_port: u16,
+) -> std::io::Result<CaptureThread> {
+    let config = reloader.current();
+    let pipeline = Pipeline::new(config.load_full(), store, Arc::clone(metrics));
+    let capture = Capture {
+        probes,
+        pipeline,
+        recorder,
+        config,
+        metrics: Arc::clone(metrics),
+        runtime: runtime.handle().clone(),
+        own_port,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let thread = std::thread::Builder::new().name("capture".to_owned()).spawn(move || {
+        harden::prefer_this_thread();
+        capture.run(&stopped);
+    })?;
+    Ok(CaptureThread { stop, thread })
+}
+
+/// The signals that the daemon knows.
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
+/// Returns when the agent shall end.
+async fn follow_signals(
+    mut signals: Signals,
+    reloader: &Reloader,
+    log: &LogHandle,
+    mut on_reload: impl FnMut(ReloadResult),
+) {
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hangup.recv() => on_reload(reload(reloader, log)),
+        }
+    }
+    tracing::info!("ending");
+}
+
+fn reload(reloader: &Reloader, log: &LogHandle) -> ReloadResult {
+    match reloader.reload() {
+        Ok(changes) => {
+            log.set(&reloader.current().load().log);
+            tracing::info!(changed = ?changes.live, "configuration reloaded");
+            if !changes.restart.is_empty() {
+                tracing::warn!(keys = ?changes.restart, "these keys were changed and wait for a restart");
+            }
+            ReloadResult::Success
+        }
+        Err(errors) => {
+            tracing::error!("configuration refused, the old one stays in use");
+            for line in errors.to_string().lines() {
+                tracing::error!("{line}");
+            }
+            ReloadResult::Failure
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! Drains the ring.

@@ -1,0 +1,164 @@
+//! Which service a connection belongs to, and how its requests are read.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use crate::attribute::rules::{Profile as RuleProfile, RuleSet};
+use crate::classify::{Classifier, Profile, RouteRule};
+use crate::config::{self, Config, Operation, Segment};
+use crate::kernel::process;
+use crate::record::sample::ServiceId;
+use crate::record::series::Batch;
+
+/// A service as the pipeline uses it.
+#[derive(Debug)]
+pub struct Service {
+    /// Its label.
+    pub id: ServiceId,
+    /// Reads operation and handler.
+    pub classifier: Classifier,
+    /// Reads the credential.
+    pub rules: RuleSet,
+    /// Profile of the rules.
+    pub profile: RuleProfile,
+    /// S3 operations are counted here.
+    pub client_facing: bool,
+    /// Plain HTTP: who sends no credential is unknown, not the public.
+    pub plain: bool,
+    /// Stands behind the gateway: its trusted headers tell the account of the outer hop.
+    pub behind_gateway: bool,
+}
+
+/// All services seen or configured.
+#[derive(Debug, Default)]
+pub struct Services {
+    services: Vec<Service>,
+    /// By listening port and process; `None` for those that nobody asked about.
+    known: HashMap<(u16, u32), Option<u32>>,
+    named: HashMap<String, u32>,
+}
+
+/// Most pairs of port and process that are remembered; beyond it they are looked up again.
+const MAX_KNOWN: usize = 16_384;
+
+impl Services {
+    /// The service at `index`.
+    pub fn get(&self, index: u32) -> Option<&Service> {
+        self.services.get(index as usize)
+    }
+
+    /// The service that listens on `port` and whose process `tgid` has taken the connection.
+    pub fn find(&mut self, config: &Config, batch: &mut Batch<'_>, port: u16, tgid: u32) -> Option<u32> {
+        if let Some(known) = self.known.get(&(port, tgid)) {
+            return *known;
+        }
+        let (comm, executable) = process::names(tgid);
+        let index = match config.service_of(port, comm.as_deref(), executable.as_deref()) {
+            Some(service) => Some(self.configured(config, batch, service)),
+            None if config.capture.discover => Some(self.discovered(config, batch, comm.as_deref(), port)),
+            None => None,
+        };
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        self.known.insert((port, tgid), index);
+        index
+    }
+
+    fn configured(&mut self, config: &Config, batch: &mut Batch<'_>, service: &config::Service) -> u32 {
+        if let Some(index) = self.named.get(&*service.name) {
+            return *index;
+        }
+        let (classes, rules) = profiles(service.profile);
+        let hosts: Vec<String> = service.virtual_hosts.iter().map(|host| host.to_string()).collect();
+        let operations: Vec<RouteRule> = config.operations_of(service).map(route).collect();
+        let built = Service {
+            id: batch.service(&service.name),
+            classifier: classifier(classes, &hosts, &operations),
+            rules: RuleSet::new(rules, service.behind_gateway),
+            profile: rules,
+            client_facing: service.client_facing,
+            plain: service.profile == config::Profile::Http,
+            behind_gateway: service.behind_gateway,
+        };
+        self.add(service.name.to_string(), built)
+    }
+
+    fn discovered(&mut self, config: &Config, batch: &mut Batch<'_>, comm: Option<&str>, port: u16) -> u32 {
+        let name = format!("{}:{port}", comm.unwrap_or("unknown"));
+        if let Some(index) = self.named.get(&name) {
+            return *index;
+        }
+        let operations: Vec<RouteRule> = config.operations.iter().map(route).collect();
+        let built = Service {
+            id: batch.service(&name),
+            classifier: classifier(Profile::Http, &[], &operations),
+            rules: RuleSet::new(RuleProfile::Http, false),
+            profile: RuleProfile::Http,
+            client_facing: false,
+            plain: true,
+            behind_gateway: false,
+        };
+        self.add(name, built)
+    }
+
+    fn add(&mut self, name: String, service: Service) -> u32 {
+        let index = self.services.len() as u32;
+        self.services.push(service);
+        self.named.insert(name, index);
+        index
+    }
+
+    /// Forgets which connection belongs where: the configuration has changed. Services in use stay valid by index.
+    pub fn forget(&mut self) {
+        self.known.clear();
+        self.named.clear();
+    }
+}
+
+fn profiles(profile: config::Profile) -> (Profile, RuleProfile) {
+    match profile {
+        config::Profile::Http => (Profile::Http, RuleProfile::Http),
+        config::Profile::S3 => (Profile::S3, RuleProfile::S3),
+        config::Profile::Hippius2025 => (Profile::Hippius2025, RuleProfile::Hippius2025),
+        config::Profile::Hippius2026 => (Profile::Hippius2026Api, RuleProfile::Hippius2026),
+        config::Profile::Hippius2026Gateway => (Profile::Hippius2026Gateway, RuleProfile::Hippius2026),
+    }
+}
+
+/// What the configuration has accepted, the classifier accepts; were it not so, requests go by the profile alone.
+fn classifier(profile: Profile, hosts: &[String], operations: &[RouteRule]) -> Classifier {
+    Classifier::new(profile, hosts, operations).unwrap_or_else(|errors| {
+        for error in errors {
+            tracing::warn!("operation of the configuration not used: {error}");
+        }
+        Classifier::plain(profile)
+    })
+}
+
+fn route(operation: &Operation) -> RouteRule {
+    let mut path = String::new();
+    for (index, segment) in operation.path.segments.iter().enumerate() {
+        let _ = match segment {
+            Segment::Literal(text) => write!(path, "/{text}"),
+            Segment::One => write!(path, "/{{s{index}}}"),
+            Segment::Rest => write!(path, "/{{s{index}*}}"),
+        };
+    }
+    let query: Vec<String> = operation
+        .query
+        .iter()
+        .map(|parameter| match &parameter.value {
+            Some(value) => format!("{}={value}", parameter.name),
+            None => parameter.name.to_string(),
+        })
+        .collect();
+    RouteRule {
+        method: operation.method.as_deref().map(str::to_owned),
+        path: if path.is_empty() { "/".to_owned() } else { path },
+        query: (!query.is_empty()).then(|| query.join("&")),
+        name: operation.name.to_string(),
+        s3: operation.s3,
+        ..RouteRule::default()
+    }
+}
