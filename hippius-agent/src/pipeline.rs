@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 use hippius_common::flow::{flag, kind};
+use hippius_common::loss;
 use slab::Slab;
 
 use crate::attribute::settle::{Settled, early, settle};
@@ -87,6 +88,12 @@ impl Pipeline {
         now_ns: u64,
     ) {
         let header = &record.header;
+        if header.local_port == 0 {
+            // The end of a connection that was never HTTP, which has no flow and so no port.
+            let bytes = header.inbound.total.saturating_add(header.outbound.total);
+            self.metrics.bytes_unattributed.with_label_values(&[loss::label(header.inbound.loss())]).inc_by(bytes);
+            return;
+        }
         let Some(mut watched) = self.watched(batch, record, source) else { return };
         if source == Source::Ring || watched.connection.accepts(header) {
             watched.moved_ns = now_ns;

@@ -1,11 +1,13 @@
 //! The only writer to the ring.
 
+use core::ffi::c_void;
+
 use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::{bpf_ringbuf_output, bpf_ringbuf_query};
 use hippius_common::flow::{CAPTURE_BYTES, Flow, FlowHeader};
 use hippius_common::loss::{self, LossReason};
 
-use crate::maps::{LOSSES, RECORDS};
+use crate::maps::{LOSSES, MapPointer, RECORDS};
 
 const BPF_RB_NO_WAKEUP: u64 = 1;
 const BPF_RB_FORCE_WAKEUP: u64 = 2;
@@ -21,14 +23,25 @@ pub fn record(flow: &mut Flow) {
     let captured = u64::from(flow.header.in_len) + u64::from(flow.header.out_len);
     let captured = if captured > CAPTURE_BYTES as u64 { CAPTURE_BYTES as u64 } else { captured };
     let size = size_of::<FlowHeader>() as u64 + captured;
-    let ring = (&raw const RECORDS).cast_mut().cast();
+    write((&raw mut *flow).cast(), size);
+}
+
+/// Writes a header alone.
+#[inline(always)]
+pub fn header(header: &mut FlowHeader) {
+    write((&raw mut *header).cast(), size_of::<FlowHeader>() as u64);
+}
+
+#[inline(always)]
+fn write(record: *mut c_void, size: u64) {
+    let ring = RECORDS.pointer();
     // SAFETY: the ring is a map of this object.
     let waiting = unsafe { bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) };
     let threshold = WAKE_BYTES.load();
     let crosses = waiting < threshold && waiting + size >= threshold;
     let flags = if crosses { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP };
-    // SAFETY: `size` is at most the header and the capture, which lie side by side in the flow.
-    let result = unsafe { bpf_ringbuf_output(ring, (&raw mut *flow).cast(), size, flags) };
+    // SAFETY: `size` is at most the header and the capture, which lie side by side in a flow; the verifier checks it.
+    let result = unsafe { bpf_ringbuf_output(ring, record, size, flags) };
     if result != 0 {
         count_loss(loss::RING_FULL);
     }

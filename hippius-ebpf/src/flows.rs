@@ -3,24 +3,28 @@
 use core::ffi::c_void;
 use core::intrinsics::{AtomicOrdering, atomic_xchg};
 
-use aya_ebpf::helpers::generated::{
-    bpf_get_current_pid_tgid, bpf_ktime_get_ns, bpf_probe_read_kernel, bpf_sk_storage_delete, bpf_sk_storage_get,
-};
-use hippius_common::flow::{
-    CAPTURE_BYTES, FIRST_COPY_BYTES, Flow, MAX_TRIES, NEXT_COPY_BYTES, NEXT_COPY_LIMIT, WINDOW_BYTES, flag, phase,
-};
+use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_ktime_get_ns, bpf_sk_storage_get};
+use hippius_common::flow::{Flow, MAX_TRIES, flag, phase};
 use hippius_common::loss::{self, LossReason};
-use hippius_ebpf::capture::memory::{load, store};
-use hippius_ebpf::capture::walk::{Call, begin_call, finish, resync, skip, step};
-use hippius_ebpf::capture::{lose, side, start};
+use hippius_ebpf::capture::walk::{begin_call, finish, resync, skip, step};
+use hippius_ebpf::capture::{lose, settle, side, start};
 
+use crate::call::BufferCall;
 use crate::emit;
 use crate::kernel::fields::Kernel;
 use crate::kernel::socket::Socket;
 use crate::kernel::user_buffer::{InFlight, UserBuffer, copy, in_flight};
-use crate::maps::{FLOWS, IGNORED, PORT_WORDS, PORTS};
+use crate::maps::{FLOWS, IGNORED, MapPointer, PORT_WORDS, PORTS};
 
 const BPF_SK_STORAGE_GET_F_CREATE: u64 = 1;
+
+/// Values of `IGNORED`.
+mod interest {
+    /// Of none.
+    pub const NONE: u32 = 1;
+    /// Seen from the handshake on: nothing moved before.
+    pub const BORN: u32 = 2;
+}
 
 const IN: u16 = 1;
 const OUT_DIRECTION: u16 = 2;
@@ -45,7 +49,7 @@ pub fn watch(port: u16) {
 /// The state of a watched socket.
 #[inline(always)]
 pub fn find(socket: Socket) -> Option<&'static mut Flow> {
-    storage((&raw const FLOWS).cast_mut().cast(), socket, 0)
+    storage(FLOWS.pointer(), socket, 0)
 }
 
 #[inline(always)]
@@ -155,7 +159,7 @@ fn read_heads<const OUT: bool>(socket: Socket, flow: &mut Flow, bytes: u64, now_
     if side::<OUT>(flow).phase == phase::LOST && before != phase::LOST {
         emit::count_loss(side::<OUT>(flow).loss());
     }
-    leave::<OUT>(socket, flow);
+    leave::<OUT>(flow);
     false
 }
 
@@ -180,11 +184,11 @@ pub fn end_call<const OUT: bool>(socket: Socket) {
     if side::<OUT>(flow).phase == phase::LOST {
         emit::count_loss(side::<OUT>(flow).loss());
     }
-    leave::<OUT>(socket, flow);
+    leave::<OUT>(flow);
 }
 
 #[inline(always)]
-fn leave<const OUT: bool>(socket: Socket, flow: &mut Flow) {
+fn leave<const OUT: bool>(flow: &mut Flow) {
     if side::<OUT>(flow).phase == phase::LOST {
         flow.tries += 1;
     }
@@ -192,7 +196,7 @@ fn leave<const OUT: bool>(socket: Socket, flow: &mut Flow) {
     // SAFETY: a word of the flow, which outlives this program's run.
     unsafe { atomic_xchg::<u64, { AtomicOrdering::AcqRel }>(&raw mut flow.busy, 0) };
     if flow.tries > MAX_TRIES && flow.header.inbound.messages == 0 {
-        ignore(socket);
+        settle::opaque(flow);
     }
 }
 
@@ -221,11 +225,26 @@ fn call_buffer(socket: Socket, flow: &mut Flow, bytes: u64) -> Result<UserBuffer
     UserBuffer::of_multi(&multi, index)
 }
 
+/// A connection on a watched port was just accepted by the kernel: its bytes are counted from the first one.
+#[inline(always)]
+pub fn born(socket: Socket) {
+    if let Some(interest) = storage::<u32>(IGNORED.pointer(), socket, BPF_SK_STORAGE_GET_F_CREATE) {
+        *interest = interest::BORN;
+    }
+}
+
+/// Whether the socket was found to be of no interest.
+#[inline(always)]
+pub fn is_ignored(socket: Socket) -> bool {
+    storage::<u32>(IGNORED.pointer(), socket, 0).is_some_and(|interest| *interest == interest::NONE)
+}
+
 /// A socket with a watched port moves bytes for the first time since the agent runs.
 /// True when it has a flow from now on.
 #[inline(never)]
 fn first_seen<const OUT: bool>(socket: Socket, bytes: u64) -> bool {
-    if storage::<u32>((&raw const IGNORED).cast_mut().cast(), socket, 0).is_some() || !socket.is_tcp() {
+    let interest = storage::<u32>(IGNORED.pointer(), socket, 0).map_or(0, |interest| *interest);
+    if interest == interest::NONE || !socket.is_tcp() {
         return false;
     }
     let tcp = socket.tcp();
@@ -235,19 +254,18 @@ fn first_seen<const OUT: bool>(socket: Socket, bytes: u64) -> bool {
     let counters = socket.counters(tcp);
     let before_in = if OUT { counters.read } else { counters.read.wrapping_sub(bytes) };
     let before_out = if OUT { counters.accepted.wrapping_sub(bytes) } else { counters.accepted };
-    let fresh = before_in == 0 && before_out <= 1;
-    let readable = if fresh {
+    let fresh = interest == interest::BORN || (before_in == 0 && before_out <= 1);
+    let mut readable = false;
+    if fresh && before_in == 0 {
         match first_bytes::<OUT>(socket, bytes) {
-            Some(readable) => readable,
+            Some(result) => readable = result,
             None => {
                 ignore(socket);
                 return false;
             }
         }
-    } else {
-        false
-    };
-    let Some(flow) = storage::<Flow>((&raw const FLOWS).cast_mut().cast(), socket, BPF_SK_STORAGE_GET_F_CREATE) else {
+    }
+    let Some(flow) = storage::<Flow>(FLOWS.pointer(), socket, BPF_SK_STORAGE_GET_F_CREATE) else {
         emit::count_loss(loss::NO_STATE);
         return false;
     };
@@ -255,23 +273,35 @@ fn first_seen<const OUT: bool>(socket: Socket, bytes: u64) -> bool {
     // SAFETY: no precondition.
     flow.header.tgid = (unsafe { bpf_get_current_pid_tgid() } >> 32) as u32;
     flow.header.local_port = socket.local_port();
-    flow.base_in = before_in;
-    flow.base_out = before_out;
-    flow.copied_seq = counters.copied_seq.wrapping_sub(if OUT { 0 } else { bytes as u32 });
     if socket.is_ipv6() {
         flow.header.flags |= flag::IPV6;
     }
-    if counters.fin_read {
-        flow.header.flags |= flag::FIN_READ;
-        flow.copied_seq = counters.copied_seq.wrapping_sub(if OUT { 0 } else { bytes as u32 + 1 });
+    if counters.fin_received {
+        flow.header.flags |= flag::PEER_FIN | flag::PEER_FIN_FIRST;
     }
+    // The sequence number up to which everything is accounted for: of a fresh connection the very first one, so that
+    // what left it without a hook is found missing.
+    let fin = u32::from(counters.fin_read);
+    let read = if fresh {
+        counters.read as u32
+    } else if OUT {
+        0
+    } else {
+        bytes as u32
+    };
+    flow.copied_seq = counters.copied_seq.wrapping_sub(read).wrapping_sub(fin);
     if !fresh {
+        flow.base_in = before_in;
+        flow.base_out = before_out;
         flow.header.flags |= flag::BEFORE_START;
         lose::<false>(flow, loss::BEFORE_START);
         lose::<true>(flow, loss::BEFORE_START);
-    } else if !readable {
-        lose::<false>(flow, loss::NO_BUFFER);
-        emit::count_loss(loss::NO_BUFFER);
+    } else {
+        flow.base_out = before_out & 1;
+        if before_in == 0 && !readable {
+            lose::<false>(flow, loss::NO_BUFFER);
+            emit::count_loss(loss::NO_BUFFER);
+        }
     }
     true
 }
@@ -301,100 +331,12 @@ fn first_bytes<const OUT: bool>(socket: Socket, bytes: u64) -> Option<bool> {
     start::may_be_request(&window, len).then_some(true)
 }
 
-/// From now on the socket costs one lookup.
+/// From now on the socket costs two lookups.
 #[inline(always)]
 fn ignore(socket: Socket) {
-    // SAFETY: the map is a socket storage, the socket a trusted pointer of the hook.
-    unsafe { bpf_sk_storage_delete((&raw const FLOWS).cast_mut().cast(), socket.0.0.cast_mut().cast()) };
-    let _ = storage::<u32>((&raw const IGNORED).cast_mut().cast(), socket, BPF_SK_STORAGE_GET_F_CREATE);
-}
-
-/// A call whose bytes stand in a user buffer.
-pub struct BufferCall {
-    buffer: UserBuffer,
-}
-
-impl BufferCall {
-    /// Where the bytes stand. Goes through the flow's memory, so that the many ways to find them are one state for the
-    /// verifier.
-    #[inline(always)]
-    fn located(&self, flow: &mut Flow, offset: u64, len: u32) -> Result<(u64, u32), LossReason> {
-        let (address, len) = self.buffer.locate(offset, len)?;
-        store(&mut flow.copy_from, address);
-        store(&mut flow.copy_len, u64::from(len));
-        Ok((load(&flow.copy_from), load(&flow.copy_len) as u32))
+    if let Some(interest) = storage::<u32>(IGNORED.pointer(), socket, BPF_SK_STORAGE_GET_F_CREATE) {
+        *interest = interest::NONE;
     }
-}
-
-impl Call for BufferCall {
-    #[inline(always)]
-    fn copy(&mut self, flow: &mut Flow, at: u32, offset: u64, len: u32) -> Result<u32, LossReason> {
-        let (address, len) = self.located(flow, offset, len)?;
-        let capture = flow.capture.as_mut_ptr().cast::<u8>();
-        if at == 0 {
-            let len = if len > FIRST_COPY_BYTES { FIRST_COPY_BYTES } else { len };
-            // SAFETY: the capture holds more than FIRST_COPY_BYTES.
-            unsafe { copy(capture, address, len) }?;
-            return Ok(len);
-        }
-        let at = if at > NEXT_COPY_LIMIT { NEXT_COPY_LIMIT } else { at };
-        let len = if len > NEXT_COPY_BYTES { NEXT_COPY_BYTES } else { len };
-        // SAFETY: NEXT_COPY_LIMIT and NEXT_COPY_BYTES add up to the capture's size.
-        unsafe { copy(capture.add(at as usize), address, len) }?;
-        Ok(len)
-    }
-
-    #[inline(always)]
-    fn peek(&mut self, flow: &mut Flow, offset: u64, len: u32) -> Result<u32, LossReason> {
-        let (address, len) = self.located(flow, offset, len)?;
-        let len = if len > WINDOW_BYTES { WINDOW_BYTES } else { len };
-        // SAFETY: the window holds WINDOW_BYTES.
-        unsafe { copy(flow.window.as_mut_ptr().cast(), address, len) }?;
-        Ok(len)
-    }
-
-    #[inline(always)]
-    fn emit(&mut self, flow: &mut Flow) {
-        flow.header.kind = hippius_common::flow::kind::CAPTURE;
-        emit::record(flow);
-    }
-
-    #[inline(always)]
-    fn shift(&mut self, flow: &mut Flow, from: u32, len: u32) {
-        shift(flow, from, len);
-    }
-}
-
-#[inline(always)]
-fn shift(flow: &mut Flow, from: u32, len: u32) {
-    let from = if from > CAPTURE_BYTES as u32 { 0 } else { from };
-    let len = if len > NEXT_COPY_BYTES { NEXT_COPY_BYTES } else { len };
-    let capture = flow.capture.as_mut_ptr().cast::<u8>();
-    // SAFETY: both ends lie in the capture; the helper copies upwards, so an overlap is harmless.
-    unsafe { bpf_probe_read_kernel(capture.cast(), len, capture.add(from as usize).cast()) };
-}
-
-/// For the state hook: nothing can be read there.
-pub struct NoBuffer;
-
-impl Call for NoBuffer {
-    #[inline(always)]
-    fn copy(&mut self, _flow: &mut Flow, _at: u32, _offset: u64, _len: u32) -> Result<u32, LossReason> {
-        Err(loss::NO_BUFFER)
-    }
-
-    #[inline(always)]
-    fn peek(&mut self, _flow: &mut Flow, _offset: u64, _len: u32) -> Result<u32, LossReason> {
-        Err(loss::NO_BUFFER)
-    }
-
-    #[inline(always)]
-    fn emit(&mut self, flow: &mut Flow) {
-        emit::record(flow);
-    }
-
-    #[inline(always)]
-    fn shift(&mut self, _flow: &mut Flow, _from: u32, _len: u32) {}
 }
 
 /// Accounts for what was read without a hook, before the flow ends.

@@ -5,6 +5,7 @@
 #![feature(core_intrinsics)]
 #![expect(internal_features, reason = "the exchange is only to be had as an intrinsic")]
 
+mod call;
 mod emit;
 mod flows;
 mod hooks;

@@ -1,9 +1,24 @@
 //! All maps on one page.
 
+use core::ffi::c_void;
+
 use aya_ebpf::btf_maps::{Array, PerCpuArray, ProgramArray, RingBuf, SkStorage};
 use aya_ebpf::macros::btf_map;
 use hippius_common::flow::Flow;
 use hippius_common::loss::REASON_COUNT;
+
+/// A map as the helpers want it.
+pub trait MapPointer {
+    /// Its address, which the loader replaces by the map.
+    fn pointer(&'static self) -> *mut c_void;
+}
+
+impl<T> MapPointer for T {
+    #[inline(always)]
+    fn pointer(&'static self) -> *mut c_void {
+        core::ptr::from_ref(self).cast_mut().cast()
+    }
+}
 
 /// Words of the port bitmap.
 pub const PORT_WORDS: usize = 65536 / 64;

@@ -46,6 +46,8 @@ pub struct Capture {
     pub recorder: Recorder,
     /// The configuration in use.
     pub config: Arc<ArcSwap<Config>>,
+    /// The configuration that this thread works with, for whoever waits for a reload.
+    pub applied: Arc<ArcSwap<Config>>,
     /// Families about the agent itself.
     pub metrics: Arc<AgentMetrics>,
     /// Runs the lookups of accounts.
@@ -83,8 +85,8 @@ impl Capture {
                 self.recorder.tick(now_ns);
                 self.pipeline.forget_idle(now_ns, IDLE);
                 gauges.update(&self.probes.controls, &mut self.pipeline);
-                self.follow_config(&mut config);
             }
+            self.follow_config(&mut config);
         }
     }
 
@@ -141,6 +143,7 @@ impl Capture {
         if let Err(error) = self.probes.controls.watch(&ports::wanted(&new, self.own_port)) {
             tracing::error!("the ports are watched as before: {error}");
         }
-        self.pipeline.configure(new);
+        self.pipeline.configure(Arc::clone(&new));
+        self.applied.store(new);
     }
 }

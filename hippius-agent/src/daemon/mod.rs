@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -17,7 +18,7 @@ use crate::attribute::store::{Lookups, OpenError, Store};
 use crate::config::Config;
 use crate::export::exposition::Exposition;
 use crate::export::server::{Readiness, Server, ServerConfig, ServerError};
-use crate::kernel::loader::{self, LoadError, Probes};
+use crate::kernel::loader::{self, LoadError};
 use crate::kernel::{harden, ports};
 use crate::logging::{self, LogHandle};
 use crate::pipeline::Pipeline;
@@ -69,7 +70,19 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     let own_port = server.local_addr()?.port();
     metrics.backend_info.with_label_values(&["tracepoint"]).set(1);
     let reloader = Reloader::new(options, config);
-    let capture = start_capture(probes, store, recorder, &metrics, &reloader, &runtime, own_port)?;
+    let applied = Arc::new(ArcSwap::new(reloader.current().load_full()));
+    let config = reloader.current();
+    let capture = Capture {
+        probes,
+        pipeline: Pipeline::new(config.load_full(), store, Arc::clone(&metrics)),
+        recorder,
+        config,
+        applied: Arc::clone(&applied),
+        metrics: Arc::clone(&metrics),
+        runtime: runtime.handle().clone(),
+        own_port,
+    };
+    let capture = start(capture)?;
     readiness.set(true);
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
@@ -85,7 +98,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
             own_address(&reloader)
         );
         let count = |result: ReloadResult| metrics.config_reloads.with_label_values(&[result.as_str()]).inc();
-        follow_signals(signals, &reloader, &log, count).await;
+        follow_signals(signals, &reloader, &applied, &log, count).await;
         let _ = stop.send(());
         let _ = tokio::time::timeout(SHUTDOWN, serving).await;
         Ok(())
@@ -130,26 +143,7 @@ impl CaptureThread {
     }
 }
 
-fn start_capture(
-    probes: Probes,
-    store: Store,
-    recorder: Recorder,
-    metrics: &Arc<AgentMetrics>,
-    reloader: &Reloader,
-    runtime: &Runtime,
-    own_port: u16,
-) -> std::io::Result<CaptureThread> {
-    let config = reloader.current();
-    let pipeline = Pipeline::new(config.load_full(), store, Arc::clone(metrics));
-    let capture = Capture {
-        probes,
-        pipeline,
-        recorder,
-        config,
-        metrics: Arc::clone(metrics),
-        runtime: runtime.handle().clone(),
-        own_port,
-    };
+fn start(capture: Capture) -> std::io::Result<CaptureThread> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let thread = std::thread::Builder::new().name("capture".to_owned()).spawn(move || {
@@ -180,6 +174,7 @@ impl Signals {
 async fn follow_signals(
     mut signals: Signals,
     reloader: &Reloader,
+    applied: &ArcSwap<Config>,
     log: &LogHandle,
     mut on_reload: impl FnMut(ReloadResult),
 ) {
@@ -187,10 +182,26 @@ async fn follow_signals(
         tokio::select! {
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
-            _ = signals.hangup.recv() => on_reload(reload(reloader, log)),
+            _ = signals.hangup.recv() => {
+                let result = reload(reloader, log);
+                in_use(reloader, applied).await;
+                on_reload(result);
+            }
         }
     }
     tracing::info!("ending");
+}
+
+/// Waits until the capturing thread works with the newest configuration, so that a counted reload is in force.
+async fn in_use(reloader: &Reloader, applied: &ArcSwap<Config>) {
+    let newest = reloader.current().load_full();
+    for _ in 0..200 {
+        if Arc::ptr_eq(&newest, &applied.load_full()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tracing::warn!("the new configuration is not in use yet: the capturing thread is busy");
 }
 
 fn reload(reloader: &Reloader, log: &LogHandle) -> ReloadResult {

@@ -40,11 +40,7 @@ fn request(flow: &mut Flow, end: u64) {
 #[inline(always)]
 fn response(flow: &mut Flow, end: u64) {
     let status = flow.header.outbound.status;
-    if status == 101 {
-        opaque(flow);
-        return;
-    }
-    if status < 200 {
+    if status < 200 && status != 101 {
         // Interim; the final response is still to come (RFC 9110 section 15.2).
         begin_head::<true>(flow);
         return;
@@ -52,6 +48,10 @@ fn response(flow: &mut Flow, end: u64) {
     let bodiless = flow.bodiless & 1 != 0 || status == 204 || status == 304;
     flow.bodiless >>= 1;
     flow.header.unanswered = flow.header.unanswered.saturating_sub(1);
+    if status == 101 {
+        opaque(flow);
+        return;
+    }
     body::<true>(flow, end, bodiless);
     let side = &mut flow.header.outbound;
     if status >= 400 && side.phase != phase::HEAD {
@@ -94,7 +94,7 @@ fn begin_head<const OUT: bool>(flow: &mut Flow) {
 
 /// From here on the connection speaks something else, in both directions.
 #[inline(always)]
-fn opaque(flow: &mut Flow) {
+pub fn opaque(flow: &mut Flow) {
     for side in [&mut flow.header.inbound, &mut flow.header.outbound] {
         side.phase = phase::OPAQUE;
         side.next = u64::MAX;

@@ -9,7 +9,7 @@ use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 
 use crate::flows;
-use crate::maps::{RECV_ON, SEND_ON};
+use crate::maps::{MapPointer, RECV_ON, SEND_ON};
 
 /// `MSG_PEEK` and `MSG_ERRQUEUE` (include/linux/socket.h): what they return is no traffic.
 const NO_TRAFFIC: i32 = 0x2 | 0x2000;
@@ -23,7 +23,7 @@ pub fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
     }
     let result = ctx.arg::<i32>(1);
     if result > 0 && ctx.arg::<i32>(2) & NO_TRAFFIC == 0 && flows::account::<false>(socket, u64::from(result as u32)) {
-        next(&ctx, (&raw const RECV_ON).cast_mut().cast());
+        next(&ctx, RECV_ON.pointer());
         flows::end_call::<false>(socket);
     }
     0
@@ -38,7 +38,7 @@ pub fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
     }
     let result = ctx.arg::<i32>(1);
     if result > 0 && flows::account::<true>(socket, u64::from(result as u32)) {
-        next(&ctx, (&raw const SEND_ON).cast_mut().cast());
+        next(&ctx, SEND_ON.pointer());
         flows::end_call::<true>(socket);
     }
     0
@@ -49,7 +49,7 @@ pub fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
 pub fn sock_recv_length_on(ctx: BtfTracePointContext) -> i32 {
     let socket = flows::socket(ctx.arg::<*const u8>(0));
     if flows::go_on::<false>(socket) {
-        next(&ctx, (&raw const RECV_ON).cast_mut().cast());
+        next(&ctx, RECV_ON.pointer());
         flows::end_call::<false>(socket);
     }
     0
@@ -60,7 +60,7 @@ pub fn sock_recv_length_on(ctx: BtfTracePointContext) -> i32 {
 pub fn sock_send_length_on(ctx: BtfTracePointContext) -> i32 {
     let socket = flows::socket(ctx.arg::<*const u8>(0));
     if flows::go_on::<true>(socket) {
-        next(&ctx, (&raw const SEND_ON).cast_mut().cast());
+        next(&ctx, SEND_ON.pointer());
         flows::end_call::<true>(socket);
     }
     0

@@ -4,14 +4,18 @@ use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
-use hippius_common::flow::{Flow, flag, kind, phase};
+use hippius_common::flow::{Flow, FlowHeader, flag, kind, phase};
+use hippius_common::loss;
 use hippius_ebpf::capture::walk::Call;
 
-use crate::flows::{self, NoBuffer};
+use crate::call::NoBuffer;
 use crate::kernel::socket::Socket;
+use crate::{emit, flows};
 
 /// include/net/tcp_states.h
 mod tcp {
+    pub const ESTABLISHED: i32 = 1;
+    pub const SYN_RECV: i32 = 3;
     pub const FIN_WAIT1: i32 = 4;
     pub const FIN_WAIT2: i32 = 5;
     pub const TIME_WAIT: i32 = 6;
@@ -34,7 +38,7 @@ static AGENT_TGID: Global<u32> = Global::new(0);
 #[btf_tracepoint(function = "inet_sock_set_state")]
 pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     let new = ctx.arg::<i32>(2);
-    if new < tcp::FIN_WAIT1 {
+    if new < tcp::FIN_WAIT1 && new != tcp::ESTABLISHED {
         return 0;
     }
     let socket = flows::socket(ctx.arg::<*const u8>(0));
@@ -47,8 +51,15 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     if new != tcp::CLOSE && !flows::is_watched(port) {
         return 0;
     }
-    if let Some(flow) = flows::find(socket) {
-        changes(socket, flow, ctx.arg::<i32>(1), new);
+    let old = ctx.arg::<i32>(1);
+    if new == tcp::ESTABLISHED {
+        if old == tcp::SYN_RECV {
+            flows::born(socket);
+        }
+    } else if let Some(flow) = flows::find(socket) {
+        changes(socket, flow, old, new);
+    } else if new == tcp::CLOSE && flows::is_ignored(socket) {
+        ignored_closes(socket, old);
     }
     0
 }
@@ -88,18 +99,46 @@ fn changes(socket: Socket, flow: &mut Flow, old: i32, new: i32) {
     }
 }
 
+/// The end of a connection that was no HTTP: its bytes are explained, and nothing else is said of it.
+#[inline(always)]
+fn ignored_closes(socket: Socket, old: i32) {
+    let tcp = socket.tcp();
+    if tcp.is_null() {
+        return;
+    }
+    let counters = socket.counters(tcp);
+    let mut header = FlowHeader {
+        kind: kind::CLOSE,
+        flags: flag::CLOSED,
+        cookie: socket.cookie(),
+        kernel_in: counters.read,
+        kernel_out: counters.accepted.wrapping_sub(u64::from(fin_sent(old))),
+        ..FlowHeader::default()
+    };
+    header.inbound.total = header.kernel_in;
+    header.outbound.total = header.kernel_out;
+    header.inbound.lost = loss::NOT_HTTP as u16;
+    header.outbound.lost = loss::NOT_HTTP as u16;
+    emit::header(&mut header);
+}
+
 /// Takes the kernel's own counters, for the audit.
 #[inline(always)]
 fn closes(socket: Socket, flow: &mut Flow, old: i32) {
     let tcp = socket.tcp();
     if !tcp.is_null() {
         let counters = socket.counters(tcp);
-        let fin_sent = matches!(old, tcp::FIN_WAIT1 | tcp::FIN_WAIT2 | tcp::TIME_WAIT | tcp::LAST_ACK | tcp::CLOSING);
         flow.header.kernel_in = counters.read.wrapping_sub(flow.base_in);
-        flow.header.kernel_out = counters.accepted.wrapping_sub(flow.base_out).wrapping_sub(u64::from(fin_sent));
+        flow.header.kernel_out = counters.accepted.wrapping_sub(flow.base_out).wrapping_sub(u64::from(fin_sent(old)));
     }
     flow.header.error = socket.error();
     flow.header.flags |= flag::CLOSED;
+}
+
+/// A FIN takes a sequence number when it is queued, which these states come after.
+#[inline(always)]
+fn fin_sent(old: i32) -> bool {
+    matches!(old, tcp::FIN_WAIT1 | tcp::FIN_WAIT2 | tcp::TIME_WAIT | tcp::LAST_ACK | tcp::CLOSING)
 }
 
 #[inline(always)]

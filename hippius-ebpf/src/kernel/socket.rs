@@ -28,6 +28,8 @@ pub struct Counters {
     pub accepted: u64,
     /// The application has read the end of stream, whose FIN took one sequence number.
     pub fin_read: bool,
+    /// The peer's FIN has arrived.
+    pub fin_received: bool,
 }
 
 impl Socket {
@@ -78,13 +80,15 @@ impl Socket {
         let rcv_nxt = tcp.read::<u32>(&TCP_RCV_NXT);
         let received = tcp.read::<u64>(&TCP_BYTES_RECEIVED);
         let unread = rcv_nxt.wrapping_sub(copied_seq);
-        let fin_read = unread == 0 && self.0.read::<u64>(&SK_FLAGS) & SOCK_DONE != 0;
+        let fin_received = self.0.read::<u64>(&SK_FLAGS) & SOCK_DONE != 0;
+        let fin_read = unread == 0 && fin_received;
         let unacknowledged = tcp.read::<u32>(&TCP_WRITE_SEQ).wrapping_sub(tcp.read::<u32>(&TCP_SND_UNA));
         Counters {
             copied_seq,
             read: received.wrapping_sub(u64::from(unread)).wrapping_sub(u64::from(fin_read)),
             accepted: tcp.read::<u64>(&TCP_BYTES_ACKED).wrapping_add(u64::from(unacknowledged)),
             fin_read,
+            fin_received,
         }
     }
 }
