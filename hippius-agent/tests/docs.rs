@@ -52,7 +52,7 @@ const NO_METRICS: [&str; 1] = ["http_NNN"];
 /// Whether `word` is a metric, a series of one, or the beginning of several (`s3_*`).
 fn is_known(word: &str) -> bool {
     let is_histogram = |name: &str| catalogue::find(name).is_some_and(|found| found.kind == catalogue::Kind::Histogram);
-    let is_series = ["_bucket", "_sum", "_count"].iter().any(|end| word.strip_suffix(end).is_some_and(is_histogram));
+    let is_series = ["_bucket", "_sum", "_count"].iter().any(|end| word.strip_suffix(*end).is_some_and(is_histogram));
     is_series || word.ends_with('_') || NO_METRICS.contains(&word) || catalogue::find(word).is_some()
 }
 
@@ -61,7 +61,7 @@ fn every_metric_that_the_documentation_names_exists() {
     for path in pages() {
         let page = read(&path);
         for word in page.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
-            let is_name = ["hippius_agent_", "http_", "s3_"].iter().any(|prefix| word.starts_with(prefix));
+            let is_name = ["hippius_agent_", "http_", "s3_"].iter().any(|prefix| word.starts_with(*prefix));
             assert!(!is_name || is_known(word), "{} names {word}, which is not in the catalogue", path.display());
         }
     }
