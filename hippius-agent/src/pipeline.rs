@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::connection::{Connection, RequestTaken, ResponseTaken};
 use crate::decode::http1::{HeadBuffer, RequestHead, ResponseHead};
 use crate::decode::s3_error;
-use crate::exchange::{Event, Exchanges};
+use crate::exchange::{Event, Exchanges, REQUEST_LOST};
 use crate::kernel::record::Record;
 use crate::record::agent::AgentMetrics;
 use crate::record::series::Batch;
@@ -322,7 +322,12 @@ impl Pipeline {
                 Event::Unattributed(reason, bytes) => {
                     self.metrics.bytes_unattributed.with_label_values(&[reason]).inc_by(bytes);
                 }
-                Event::Desynced(reason) => self.metrics.streams_desynced.with_label_values(&[reason]).inc(),
+                Event::Desynced(reason) => {
+                    self.metrics.streams_desynced.with_label_values(&[reason]).inc();
+                    if reason == REQUEST_LOST {
+                        self.metrics.events_lost.with_label_values(&["exchange"]).inc();
+                    }
+                }
                 Event::Finished(id, finished) => {
                     if let Some(open) = self.open.get_mut(id as usize) {
                         open.finished = Some(finished);

@@ -9,6 +9,6 @@ pub mod fields;
 pub mod flow;
 pub mod loss;
 
-/// Raised whenever a shared type changes. The loader compares it with the one compiled into the kernel object and
-/// refuses to attach on a mismatch.
-pub const ABI_VERSION: u32 = 1;
+/// Name of a global in the kernel object; raised whenever a shared type changes. The loader sets this global before
+/// anything is attached, and fails if the object, being of another build, has none of this name.
+pub const ABI_GLOBAL: &str = "ABI_2";

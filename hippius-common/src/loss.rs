@@ -14,7 +14,7 @@ macro_rules! reasons {
 reasons! {
     /// Nothing is lost.
     NONE = 0, "none";
-    /// The ring had no room for a record; the exchanges in it are lost, their bytes are not.
+    /// The ring had no room for a record. Later records and sweeps tell of its bytes, unless it was the last of its flow.
     RING_FULL = 1, "ring_full";
     /// A page of the process's buffer was not resident or not readable.
     USER_FAULT = 2, "user_fault";
@@ -37,10 +37,8 @@ reasons! {
     SPLICED = 10, "spliced";
     /// The connection was open before the agent started; its next request is the first that counts.
     BEFORE_START = 11, "before_start";
-    /// `sendmmsg`/`recvmmsg` whose message could not be told.
-    MULTI_MESSAGE = 12, "multi_message";
     /// The bytes are no HTTP/1 (HTTP/2 prior knowledge included).
-    NOT_HTTP = 13, "not_http";
+    NOT_HTTP = 12, "not_http";
 }
 
 /// Number of reason codes, the size of the per-CPU counters' array.

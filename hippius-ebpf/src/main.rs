@@ -12,9 +12,9 @@ mod hooks;
 mod kernel;
 mod maps;
 
-/// Checked by the loader before anything is attached.
+/// Its name is [`hippius_common::ABI_GLOBAL`]: the loader refuses an object that has no global of this name.
 #[unsafe(no_mangle)]
-static ABI: aya_ebpf::Global<u32> = aya_ebpf::Global::new(hippius_common::ABI_VERSION);
+static ABI_2: aya_ebpf::Global<u32> = aya_ebpf::Global::new(0);
 
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

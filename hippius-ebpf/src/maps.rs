@@ -47,6 +47,10 @@ pub static LOSSES: PerCpuArray<u64, { REASON_COUNT as usize }> = PerCpuArray::ne
 #[btf_map]
 pub static SWEEP_SINCE: Array<u64, 1> = Array::new();
 
+/// 1: watch every port on which somebody begins to listen. In a map, because a reload may change it.
+#[btf_map]
+pub static DISCOVER: Array<u32, 1> = Array::new();
+
 /// `sock_recv_length_on`, for calls that take several runs.
 #[btf_map]
 pub static RECV_ON: ProgramArray<1> = ProgramArray::new();

@@ -42,12 +42,12 @@ fn many_random_accounts_leave_memory_bounded() {
         let agent = lab.agent(&config)?;
         let mut raw = Raw::connect(server.server.address())?;
         let count = 100_000;
-        for batch in 0..count / 50 {
-            let batch = (0..50).map(|number| {
-                request("GET", "/1", &[&format!("X-Hippius-Main-Account: random-{}", batch * 50 + number)])
+        for batch in 0..count / 16 {
+            let batch = (0..16).map(|number| {
+                request("GET", "/1", &[&format!("X-Hippius-Main-Account: random-{}", batch * 16 + number)])
             });
             raw.send(batch.collect::<String>())?;
-            for _ in 0..50 {
+            for _ in 0..16 {
                 raw.read_response()?;
             }
         }

@@ -34,6 +34,9 @@ pub fn settle(store: &mut Store, claim: &Claim, verdict: Verdict, bucket: Option
         // The gateway has decided; what the API behind it answers changes nothing about who asked.
         (Claim::Trusted(account), _) => account.clone(),
         (Claim::Credential(credential), Verdict::Accepted) => match store.resolve_accepted(credential, now_ns) {
+            Resolution::Known { account, .. } if account.main == UNKNOWN.main => {
+                return main_of_owner(store, &account, bucket, now_ns);
+            }
             Resolution::Known { account, .. } => account,
             Resolution::Pending => return Settled::Pending,
             Resolution::Unknown(_) => return owner(store, bucket, now_ns),
@@ -57,6 +60,17 @@ fn owner(store: &mut Store, bucket: Option<&str>, now_ns: u64) -> Settled {
         Some(Resolution::Known { account, .. }) => Settled::Account(account),
         Some(Resolution::Pending) => Settled::Pending,
         Some(Resolution::Unknown(_)) | None => Settled::Account(UNKNOWN.clone()),
+    }
+}
+
+/// The address is known, its main account is not: the owner of the bucket that it may write to stands in.
+fn main_of_owner(store: &mut Store, account: &Arc<Account>, bucket: Option<&str>, now_ns: u64) -> Settled {
+    match owner(store, bucket, now_ns) {
+        Settled::Account(owner) if owner.main != UNKNOWN.main => {
+            Settled::Account(Arc::new(Account { main: owner.main.clone(), sub: account.sub.clone() }))
+        }
+        Settled::Account(_) => Settled::Account(account.clone()),
+        Settled::Pending => Settled::Pending,
     }
 }
 

@@ -45,8 +45,8 @@ fn listener(port: u16, pid: Option<u32>, comm: Option<&str>) -> Listener {
 fn kernel_releases() {
     for (release, level) in [
         (Some("6.18.44"), Level::Ok),
-        (Some("5.10.0-30-cloud-amd64"), Level::Ok),
-        (Some("5.8.0"), Level::Warn),
+        (Some("6.12.0-30-cloud-amd64"), Level::Ok),
+        (Some("6.1.0-30-cloud-amd64"), Level::Fail),
         (Some("4.19.0"), Level::Fail),
         (Some("newest"), Level::Warn),
         (None, Level::Warn),

@@ -72,15 +72,15 @@ pub(super) fn checked<T>(
 }
 
 fn name(text: &str) -> Result<Box<str>, Refusal> {
-    let good = !text.is_empty()
-        && text.len() <= LONGEST_NAME
-        && !text.starts_with("__")
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let snake = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    let camel = text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let good = (1..=LONGEST_NAME).contains(&text.len()) && !text.starts_with("__") && (snake || camel);
     if good {
         Ok(text.into())
     } else {
         Err(Refusal::new(format!("{} is no name of an operation", shown(text)))
-            .allowed(format!("1 to {LONGEST_NAME} letters, digits and _, not beginning with __")))
+            .allowed(format!("1 to {LONGEST_NAME} characters, \"like_this\" or \"LikeThis\", not beginning with __")))
     }
 }
 

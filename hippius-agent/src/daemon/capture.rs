@@ -140,7 +140,7 @@ impl Capture {
             Ok(lookups) => drop(self.runtime.spawn(lookups.run())),
             Err(error) => tracing::error!("accounts are looked up as before: {error}"),
         }
-        if let Err(error) = self.probes.controls.watch(&ports::wanted(&new, self.own_port)) {
+        if let Err(error) = self.probes.controls.watch(&ports::wanted(&new, self.own_port), ports::discovers(&new)) {
             tracing::error!("the ports are watched as before: {error}");
         }
         self.pipeline.configure(Arc::clone(&new));

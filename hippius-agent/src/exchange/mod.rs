@@ -7,7 +7,7 @@ mod close;
 mod message;
 mod pair;
 
-pub use pair::Exchanges;
+pub use pair::{Exchanges, REQUEST_LOST};
 
 use crate::decode::http1::{Fields, RequestHead, Version};
 

@@ -12,6 +12,9 @@ use crate::decode::http1::{RequestHead, ResponseHead};
 /// Most requests that wait on one connection; a client that pipelines more is not answered in order by any server.
 const MAX_WAITING: usize = 1024;
 
+/// A response came whose request was lost: one exchange is missing from the counts.
+pub const REQUEST_LOST: &str = "request_lost";
+
 /// The exchanges of one connection.
 #[derive(Debug, Default)]
 pub struct Exchanges {
@@ -98,7 +101,7 @@ impl Exchanges {
         if self.waiting.len() < unanswered {
             // It answers a request that was never seen: sent before the agent began, or lost.
             if header.inbound.messages != 0 {
-                sink(Event::Desynced("request_lost"));
+                sink(Event::Desynced(REQUEST_LOST));
             }
             return None;
         }

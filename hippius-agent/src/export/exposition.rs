@@ -8,8 +8,9 @@ use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounterVec, Opts, Registry};
 
+use super::process::process_families;
 use super::text::{Format, push_series};
-use crate::record::agent::{AgentMetrics, process_families, single};
+use crate::record::agent::{AgentMetrics, single};
 use crate::record::catalogue;
 use crate::record::series::SeriesReader;
 use crate::record::series::snapshot::Snapshot;

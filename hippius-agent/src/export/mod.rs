@@ -13,5 +13,6 @@ pub mod web_config;
 
 mod body;
 mod number;
+mod process;
 mod routes;
 mod stall;

@@ -246,7 +246,7 @@ impl Shared {
                 Err(error) => {
                     failed_looks = Some(0);
                     self.web.store(Arc::new(seen));
-                    reloads.with_label_values(&["error"]).inc();
+                    reloads.with_label_values(&["failure"]).inc();
                     tracing::error!(%error, "web config not read again; the old one stays in force");
                 }
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aya::maps::{Array, Map, MapData, PerCpuArray, ProgramArray, RingBuf};
 use aya::programs::{BtfTracePoint, Iter, Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
-use hippius_common::ABI_VERSION;
+use hippius_common::ABI_GLOBAL;
 use hippius_common::loss::REASONS;
 
 use super::btf::{BtfError, KernelTypes};
@@ -119,20 +119,24 @@ pub struct ProgramRuns {
 pub struct Controls {
     losses: PerCpuArray<MapData, u64>,
     ports: Array<MapData, [u64; PORT_WORDS]>,
+    discover: Array<MapData, u32>,
     ebpf: Ebpf,
 }
 
 impl Controls {
     /// Runs of each program; zeroes unless `kernel.bpf_stats_enabled` is on.
     pub fn program_runs(&self) -> impl Iterator<Item = ProgramRuns> {
-        TRACEPOINTS.iter().filter_map(|program| {
+        let continuations = CONTINUATIONS.iter().map(|(program, _)| *program);
+        TRACEPOINTS.into_iter().chain(continuations).chain(["sweep"]).filter_map(|program| {
             let info = self.ebpf.program(program)?.info().ok()?;
             Some(ProgramRuns { program, runs: info.run_count(), time: info.run_time() })
         })
     }
 
-    /// Watches exactly these ports from now on, one bit each.
-    pub fn watch(&mut self, ports: &[u64; PORT_WORDS]) -> Result<(), LoadError> {
+    /// Watches exactly these ports from now on, one bit each; with `discover` those too on which somebody begins to
+    /// listen.
+    pub fn watch(&mut self, ports: &[u64; PORT_WORDS], discover: bool) -> Result<(), LoadError> {
+        self.discover.set(0, u32::from(discover), 0)?;
         Ok(self.ports.set(0, ports, 0)?)
     }
 
@@ -157,6 +161,8 @@ pub fn load(settings: &Settings, ports: &[u64; PORT_WORDS]) -> Result<Probes, Lo
     let mut ebpf = load_object(settings, &offsets, &btf)?;
     let mut port_map = Array::try_from(take(&mut ebpf, "PORTS")?)?;
     port_map.set(0, ports, 0)?;
+    let mut discover = Array::try_from(take(&mut ebpf, "DISCOVER")?)?;
+    discover.set(0, u32::from(settings.discover), 0)?;
     let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)?;
     let ring = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
     let sweeper = load_sweeper(&mut ebpf, &btf)?;
@@ -176,7 +182,7 @@ pub fn load(settings: &Settings, ports: &[u64; PORT_WORDS]) -> Result<Probes, Lo
         let program: &mut BtfTracePoint = program(&mut ebpf, name)?.try_into().map_err(refused)?;
         program.attach().map_err(refused)?;
     }
-    Ok(Probes { ring, sweeper, controls: Controls { losses, ports: port_map, ebpf } })
+    Ok(Probes { ring, sweeper, controls: Controls { losses, ports: port_map, discover, ebpf } })
 }
 
 fn load_tracepoint<'a>(
@@ -192,15 +198,14 @@ fn load_tracepoint<'a>(
 }
 
 fn load_object(settings: &Settings, offsets: &[(&'static str, u32)], btf: &Btf) -> Result<Ebpf, LoadError> {
-    let discover = u32::from(settings.discover);
+    let present = 1u32;
     let tgid = std::process::id();
     let mut loader = EbpfLoader::new();
     loader
         .btf(Some(btf))
         .map_max_entries("RECORDS", settings.ring_bytes)
-        .override_global("ABI", &ABI_VERSION, true)
+        .override_global(ABI_GLOBAL, &present, true)
         .override_global("WAKE_BYTES", &settings.wake_bytes, true)
-        .override_global("DISCOVER", &discover, true)
         .override_global("AGENT_TGID", &tgid, true);
     for (global, offset) in offsets {
         loader.override_global(global, offset, true);

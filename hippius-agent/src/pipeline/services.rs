@@ -95,7 +95,8 @@ impl Services {
             classifier: classifier(Profile::Http, &[], &operations),
             rules: RuleSet::new(RuleProfile::Http, false),
             profile: RuleProfile::Http,
-            client_facing: false,
+            // Only operations that the configuration declares as S3's count.
+            client_facing: true,
             plain: true,
             behind_gateway: false,
         };

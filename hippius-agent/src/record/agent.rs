@@ -146,20 +146,6 @@ fn add<T: Collector + Clone + 'static>(
     Ok(family)
 }
 
-/// The `process_*` families as they stand now.
-pub fn process_families() -> Vec<prometheus::proto::MetricFamily> {
-    let process = super::process::Process::read();
-    let values = [
-        ("process_cpu_seconds_total", process.cpu_seconds),
-        ("process_open_fds", process.open_fds as f64),
-        ("process_max_fds", process.max_fds as f64),
-        ("process_virtual_memory_bytes", process.virtual_bytes as f64),
-        ("process_resident_memory_bytes", process.resident_bytes as f64),
-        ("process_start_time_seconds", process.start_seconds),
-    ];
-    values.into_iter().filter_map(|(name, value)| single(name, value)).flatten().collect()
-}
-
 /// A family of one series without labels.
 pub fn single(name: &'static str, value: f64) -> Option<Vec<prometheus::proto::MetricFamily>> {
     let metric = catalogue::find(name)?;
@@ -187,7 +173,6 @@ mod tests {
         assert_eq!(audit.map(|family| family.get_metric()[0].get_counter().get_value()), Some(3.0));
         let info = gathered.iter().find(|family| family.name() == "hippius_agent_build_info").expect("build info");
         assert_eq!(info.get_metric()[0].get_label().len(), 3);
-        assert_eq!(process_families().len(), 6);
     }
 
     #[test]

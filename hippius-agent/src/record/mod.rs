@@ -6,6 +6,5 @@
 
 pub mod agent;
 pub mod catalogue;
-pub mod process;
 pub mod sample;
 pub mod series;

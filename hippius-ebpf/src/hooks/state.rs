@@ -10,6 +10,7 @@ use hippius_ebpf::capture::walk::Call;
 
 use crate::call::NoBuffer;
 use crate::kernel::socket::Socket;
+use crate::maps::DISCOVER;
 use crate::{emit, flows};
 
 /// include/net/tcp_states.h
@@ -25,10 +26,6 @@ mod tcp {
     pub const LISTEN: i32 = 10;
     pub const CLOSING: i32 = 11;
 }
-
-/// Watch every port on which somebody begins to listen.
-#[unsafe(no_mangle)]
-static DISCOVER: Global<u32> = Global::new(0);
 
 /// The agent's own process, whose ports are of no interest.
 #[unsafe(no_mangle)]
@@ -68,7 +65,8 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
 fn listens(socket: Socket, port: u16) {
     // SAFETY: no precondition.
     let tgid = (unsafe { bpf_get_current_pid_tgid() } >> 32) as u32;
-    if DISCOVER.load() != 0 && tgid != AGENT_TGID.load() && socket.is_tcp() {
+    let discovers = DISCOVER.get(0).is_some_and(|discovers| *discovers != 0);
+    if discovers && tgid != AGENT_TGID.load() && socket.is_tcp() {
         flows::watch(port);
     }
 }

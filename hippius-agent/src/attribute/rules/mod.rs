@@ -81,17 +81,17 @@ pub struct RuleSet {
 
 impl RuleSet {
     /// The rules of a profile. `behind_gateway` says that only the gateway can reach the service, so that headers which
-    /// any client could write are believed; it has no meaning outside of `hippius-2026`.
+    /// any client could write are believed, before anything else.
     pub fn new(profile: Profile, behind_gateway: bool) -> Self {
         use Rule::{Anonymous, Bearer, Presigned, SigV2, SigV4, Trusted};
-        let rules: &[Rule] = match (profile, behind_gateway) {
-            (Profile::Hippius2025, _) => &[SigV4, Bearer, Anonymous],
-            (Profile::Hippius2026, false) => &[SigV4, Presigned, Bearer, Anonymous],
-            (Profile::Hippius2026, true) => &[Trusted, SigV4, Presigned, Bearer, Anonymous],
-            (Profile::S3, _) => &[SigV4, SigV2, Presigned, Bearer, Anonymous],
-            (Profile::Http, _) => &[Bearer, Anonymous],
+        let rules: &[Rule] = match profile {
+            Profile::Hippius2025 => &[SigV4, Bearer, Anonymous],
+            Profile::Hippius2026 => &[SigV4, Presigned, Bearer, Anonymous],
+            Profile::S3 => &[SigV4, SigV2, Presigned, Bearer, Anonymous],
+            Profile::Http => &[Bearer, Anonymous],
         };
-        Self { rules: rules.into() }
+        let trusted = behind_gateway.then_some(&Trusted);
+        Self { rules: trusted.into_iter().chain(rules).copied().collect() }
     }
 
     /// The rules themselves.

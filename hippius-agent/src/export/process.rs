@@ -2,6 +2,22 @@
 
 use std::fs;
 
+use crate::record::agent::single;
+
+/// The `process_*` families as they stand now.
+pub fn process_families() -> Vec<prometheus::proto::MetricFamily> {
+    let process = Process::read();
+    let values = [
+        ("process_cpu_seconds_total", process.cpu_seconds),
+        ("process_open_fds", process.open_fds as f64),
+        ("process_max_fds", process.max_fds as f64),
+        ("process_virtual_memory_bytes", process.virtual_bytes as f64),
+        ("process_resident_memory_bytes", process.resident_bytes as f64),
+        ("process_start_time_seconds", process.start_seconds),
+    ];
+    values.into_iter().filter_map(|(name, value)| single(name, value)).flatten().collect()
+}
+
 /// What the `process_*` families say.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Process {
@@ -25,14 +41,15 @@ impl Process {
         let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
         let boot = fs::read_to_string("/proc/stat").unwrap_or_default();
-        let mut process = Self::parse(&stat, &limits, &boot, units());
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mut process = Self::parse(&stat, &status, &limits, &boot);
         // The directory that is being read is one of them.
         process.open_fds = fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count().saturating_sub(1) as u64);
         process
     }
 
     /// Fields as proc(5) numbers them; the command in parentheses may hold anything, so they are counted after it.
-    fn parse(stat: &str, limits: &str, boot: &str, units: Units) -> Self {
+    fn parse(stat: &str, status: &str, limits: &str, boot: &str) -> Self {
         let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace().collect();
         let field = |number: usize| fields.get(number - 3).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
         let number = |line: Option<&str>, column: usize| {
@@ -40,30 +57,19 @@ impl Process {
         };
         let booted = number(boot.lines().find(|line| line.starts_with("btime ")), 1).unwrap_or(0);
         Self {
-            cpu_seconds: (field(14) + field(15)) as f64 / units.ticks_per_second,
+            cpu_seconds: (field(14) + field(15)) as f64 / TICKS_PER_SECOND,
             virtual_bytes: field(23),
-            resident_bytes: field(24) * units.page_bytes,
-            start_seconds: booted as f64 + field(22) as f64 / units.ticks_per_second,
+            resident_bytes: number(status.lines().find(|line| line.starts_with("VmRSS:")), 1).unwrap_or(0) * 1024,
+            start_seconds: booted as f64 + field(22) as f64 / TICKS_PER_SECOND,
             open_fds: 0,
             max_fds: number(limits.lines().find(|line| line.starts_with("Max open files")), 3).unwrap_or(0),
         }
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Units {
-    ticks_per_second: f64,
-    page_bytes: u64,
-}
-
-fn units() -> Units {
-    // SAFETY: sysconf(3) takes a constant and touches no memory of ours.
-    let (ticks, page) = unsafe { (libc::sysconf(libc::_SC_CLK_TCK), libc::sysconf(libc::_SC_PAGESIZE)) };
-    Units {
-        ticks_per_second: if ticks > 0 { ticks as f64 } else { 100.0 },
-        page_bytes: u64::try_from(page).unwrap_or(4096),
-    }
-}
+/// Ticks of the times in /proc/self/stat: `USER_HZ` is 100 on every architecture that the agent is built for
+/// (include/asm-generic/param.h).
+const TICKS_PER_SECOND: f64 = 100.0;
 
 #[cfg(test)]
 mod tests {
@@ -73,8 +79,7 @@ mod tests {
     fn fields_are_counted_after_the_command_whatever_it_is_called() {
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 4 0 1000 8192000 300 18446744073709551615";
         let limits = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 4096                 files\n";
-        let units = Units { ticks_per_second: 100.0, page_bytes: 4096 };
-        let process = Process::parse(stat, limits, "cpu 1 2\nbtime 1700000000\n", units);
+        let process = Process::parse(stat, "Name: a\nVmRSS:\t 1200 kB\n", limits, "cpu 1 2\nbtime 1700000000\n");
         assert_eq!(process.cpu_seconds, 2.0);
         assert_eq!((process.virtual_bytes, process.resident_bytes), (8_192_000, 300 * 4096));
         assert_eq!((process.start_seconds, process.max_fds), (1_700_000_010.0, 1024));
@@ -83,7 +88,8 @@ mod tests {
     #[test]
     fn this_process_uses_memory_and_files() {
         let process = Process::read();
+        assert_eq!(process_families().len(), 6);
         assert!(process.resident_bytes > 0 && process.open_fds > 2 && process.start_seconds > 1e9);
-        assert_eq!(Process::parse("", "", "", units()), Process::default());
+        assert_eq!(Process::parse("", "", "", ""), Process::default());
     }
 }
