@@ -187,10 +187,10 @@ pub fn content_length<const OUT: bool>(flow: &mut Flow) {
 /// `chunked` frames the body; `identity` (RFC 2616) does not.
 #[inline(always)]
 fn transfer_encoding<const OUT: bool>(flow: &mut Flow, from: u32, end: u32) {
-    let colon = byte(&flow.capture, from + 1);
+    let (last, colon) = (byte(&flow.capture, from) | 0x20, byte(&flow.capture, from + 1));
     let value = byte(&flow.capture, from + 2);
     let value = if value == b' ' { byte(&flow.capture, from + 3) } else { value };
-    if from + 3 < end && colon == b':' && value | 0x20 != b'i' {
+    if from + 3 < end && last == b'g' && colon == b':' && value | 0x20 != b'i' {
         let step = load(&side::<OUT>(flow).step) | bit::CHUNKED;
         store(&mut side_mut::<OUT>(flow).step, step);
     }
