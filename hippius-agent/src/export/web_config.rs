@@ -71,12 +71,10 @@ impl WebConfig {
             std::fs::read(path)
         };
         let text = read(path).map_err(|source| WebConfigError::Read { path: path.to_owned(), source })?;
-        let config = Self::parse(&text, path, &mut read)?;
-        Ok(Self { files, ..config })
+        Self::parse(&text, path, &mut read).map(|config| Self { files, ..config })
     }
 
-    /// Validates the file's text; the files that it names come from `read`, `path` gives their folder and is named in
-    /// errors.
+    /// Validates the text of the file at `path`; the files that it names come from `read`.
     pub fn parse(text: &[u8], path: &Path, read: tls::Read<'_>) -> Result<Self, WebConfigError> {
         // An empty file is allowed and asks for nothing.
         let raw: Option<Raw> = serde_yaml_ng::from_slice(text).map_err(|error| WebConfigError::Yaml {

@@ -127,11 +127,7 @@ fn start_line<const OUT: bool>(flow: &mut Flow, first: u64, line: u32, end: u32)
 #[inline(always)]
 fn long_start_line<const OUT: bool>(flow: &Flow, end: u32) -> u16 {
     // Of a version that was cut in two, nothing is left to compare.
-    if !OUT && (end < 9 || ends_with_version(flow, end)) {
-        bit::START_LINE
-    } else {
-        bit::START_LINE | bit::NOT_HTTP
-    }
+    if !OUT && (end < 9 || ends_with_version(flow, end)) { bit::START_LINE } else { bit::START_LINE | bit::NOT_HTTP }
 }
 
 /// "HTTP/1.1" before CR LF, or before a bare LF.
@@ -195,3 +191,6 @@ fn transfer_encoding<const OUT: bool>(flow: &mut Flow, from: u32, end: u32) {
         store(&mut side_mut::<OUT>(flow).step, step);
     }
 }
+
+#[cfg(test)]
+mod tests;

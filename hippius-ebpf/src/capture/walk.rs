@@ -363,3 +363,6 @@ pub fn resync<const OUT: bool>(flow: &mut Flow, call: &mut impl Call, bytes: u64
     };
     settle::resume::<OUT>(flow, looks);
 }
+
+#[cfg(test)]
+mod tests;

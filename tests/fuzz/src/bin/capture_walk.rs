@@ -6,8 +6,8 @@
 
 use hippius_common::flow::{Flow, MAX_HEAD_BYTES, phase};
 use hippius_common::loss;
-use hippius_ebpf::capture::walk::{begin_call, finish, resync, skip, step};
 use hippius_ebpf::capture::side;
+use hippius_ebpf::capture::walk::{begin_call, finish, resync, skip, step};
 use hippius_fuzz::call::{Segments, new_flow};
 use hippius_fuzz::pieces::Pieces;
 use libfuzzer_sys::fuzz_target;

@@ -40,7 +40,8 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn check(class: &Class) {
-    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     assert!(is_name(class.handler), "{class:?}");
     let Some(s3) = class.s3 else { return };
     assert!(is_name(s3.name), "{class:?}");
