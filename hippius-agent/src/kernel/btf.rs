@@ -214,3 +214,26 @@ fn u32_at(data: &[u8], at: usize) -> Result<u32, BtfError> {
     let bytes = data.get(at..at.saturating_add(4)).and_then(|bytes| bytes.try_into().ok());
     bytes.map(u32::from_ne_bytes).ok_or(BtfError::Malformed(at))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file whose only type is a structure `sock` with so many anonymous members: itself, at the given bit offset.
+    fn contains_itself(members: u32, offset: u32) -> Vec<u8> {
+        let mut types = vec![1, kind::STRUCT << 24 | members, 4];
+        types.extend((0..members).flat_map(|_| [0, 1, offset]));
+        let len = 4 * types.len() as u32;
+        let header = [u32::from(MAGIC) | 1 << 16, 24, 0, len, len, 6];
+        let words = header.iter().chain(&types).flat_map(|word| word.to_ne_bytes());
+        words.chain(*b"\0sock\0").collect()
+    }
+
+    #[test]
+    fn a_structure_that_contains_itself_is_malformed() {
+        for offset in [0, u32::MAX] {
+            let types = KernelTypes::parse(contains_itself(1000, offset)).expect("a type");
+            assert!(matches!(types.offsets(), Err(BtfError::Malformed(24))), "{offset}");
+        }
+    }
+}
