@@ -71,13 +71,17 @@ impl WebConfig {
             std::fs::read(path)
         };
         let text = read(path).map_err(|source| WebConfigError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path, &mut read).map(|config| Self { files, ..config })
+    }
+
+    /// Validates the text of the file at `path`; the files that it names come from `read`.
+    pub fn parse(text: &[u8], path: &Path, read: tls::Read<'_>) -> Result<Self, WebConfigError> {
         // An empty file is allowed and asks for nothing.
-        let raw: Option<Raw> = serde_yaml_ng::from_slice(&text).map_err(|error| WebConfigError::Yaml {
+        let raw: Option<Raw> = serde_yaml_ng::from_slice(text).map_err(|error| WebConfigError::Yaml {
             path: path.to_owned(),
             reason: without_values(&error.to_string()),
         })?;
-        let config = raw.unwrap_or_default().validate(path, &mut read)?;
-        Ok(Self { files, ..config })
+        raw.unwrap_or_default().validate(path, read)
     }
 
     /// Whether one of its files is no longer the one that was read.

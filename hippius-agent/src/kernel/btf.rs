@@ -37,6 +37,10 @@ pub enum BtfError {
 
 const MAGIC: u16 = 0xeb9f;
 
+/// Most members that the search for one field looks at. The largest structures of a kernel have some hundreds,
+/// anonymous ones included; in a malformed file they could contain each other.
+const MAX_MEMBERS: u32 = 1 << 16;
+
 mod kind {
     pub const INT: u32 = 1;
     pub const ARRAY: u32 = 3;
@@ -124,17 +128,18 @@ impl KernelTypes {
 
     fn walk(&self, structure: u32, path: &str) -> Result<Option<u32>, BtfError> {
         let mut id = structure;
-        let mut bits = 0;
+        let mut bits = 0u32;
+        let mut budget = MAX_MEMBERS;
         for name in path.split('.') {
-            let Some((offset, member)) = self.member(id, name, 0)? else { return Ok(None) };
-            bits += offset;
+            let Some((offset, member)) = self.member(id, name, 0, &mut budget)? else { return Ok(None) };
+            bits = bits.checked_add(offset).ok_or_else(|| self.malformed(id))?;
             id = self.resolve(member)?;
         }
         Ok(Some(bits))
     }
 
     /// Bit offset and type of a member, looked for in anonymous members too.
-    fn member(&self, id: u32, name: &str, depth: u32) -> Result<Option<(u32, u32)>, BtfError> {
+    fn member(&self, id: u32, name: &str, depth: u32, budget: &mut u32) -> Result<Option<(u32, u32)>, BtfError> {
         let Some(&at) = self.types.get(id as usize) else { return Ok(None) };
         let at = at as usize;
         let info = u32_at(&self.data, at + 4)?;
@@ -142,6 +147,7 @@ impl KernelTypes {
             return Ok(None);
         }
         for index in 0..(info & 0xffff) as usize {
+            *budget = budget.checked_sub(1).ok_or_else(|| self.malformed(id))?;
             let entry = at + 12 + index * 12;
             let member = u32_at(&self.data, entry + 4)?;
             let raw = u32_at(&self.data, entry + 8)?;
@@ -152,9 +158,10 @@ impl KernelTypes {
                 return Ok(Some((offset, member)));
             }
             if name_at == 0
-                && let Some((inner, found)) = self.member(self.resolve(member)?, name, depth + 1)?
+                && let Some((inner, found)) = self.member(self.resolve(member)?, name, depth + 1, budget)?
             {
-                return Ok(Some((offset + inner, found)));
+                let offset = offset.checked_add(inner).ok_or_else(|| self.malformed(id))?;
+                return Ok(Some((offset, found)));
             }
         }
         Ok(None)
@@ -173,6 +180,11 @@ impl KernelTypes {
             }
         }
         Ok(id)
+    }
+
+    /// The error of a type that makes no sense.
+    fn malformed(&self, id: u32) -> BtfError {
+        BtfError::Malformed(self.types.get(id as usize).map_or(0, |&at| at as usize))
     }
 
     fn is_named(&self, name_at: u32, name: &str) -> bool {
@@ -201,4 +213,27 @@ fn trailing(info: u32) -> usize {
 fn u32_at(data: &[u8], at: usize) -> Result<u32, BtfError> {
     let bytes = data.get(at..at.saturating_add(4)).and_then(|bytes| bytes.try_into().ok());
     bytes.map(u32::from_ne_bytes).ok_or(BtfError::Malformed(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file whose only type is a structure `sock` with so many anonymous members: itself, at the given bit offset.
+    fn contains_itself(members: u32, offset: u32) -> Vec<u8> {
+        let mut types = vec![1, kind::STRUCT << 24 | members, 4];
+        types.extend((0..members).flat_map(|_| [0, 1, offset]));
+        let len = 4 * types.len() as u32;
+        let header = [u32::from(MAGIC) | 1 << 16, 24, 0, len, len, 6];
+        let words = header.iter().chain(&types).flat_map(|word| word.to_ne_bytes());
+        words.chain(*b"\0sock\0").collect()
+    }
+
+    #[test]
+    fn a_structure_that_contains_itself_is_malformed() {
+        for offset in [0, u32::MAX] {
+            let types = KernelTypes::parse(contains_itself(1000, offset)).expect("a type");
+            assert!(matches!(types.offsets(), Err(BtfError::Malformed(24))), "{offset}");
+        }
+    }
 }

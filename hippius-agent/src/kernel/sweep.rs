@@ -84,8 +84,9 @@ impl Sweeper {
     }
 }
 
-/// Visits all whole frames; returns how many bytes they took, and how many were torn.
-fn frames(bytes: &[u8], visit: &mut impl FnMut(&[u8])) -> (usize, u32) {
+/// Visits the flow of each whole frame; returns how many bytes the frames took, and how many were torn. A size that no
+/// flow has counts as one torn frame that takes all bytes: nothing tells where the next one begins.
+pub fn frames(bytes: &[u8], visit: &mut impl FnMut(&[u8])) -> (usize, u32) {
     let mut used = 0;
     let mut torn = 0;
     while let Some((frame, version)) =

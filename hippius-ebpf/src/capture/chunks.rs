@@ -121,3 +121,6 @@ fn message_ends<const OUT: bool>(flow: &mut Flow) -> bool {
     side.step = 0;
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ pub mod head;
 pub mod memory;
 pub mod settle;
 pub mod start;
+#[cfg(test)]
+mod testing;
 pub mod walk;
 
 use hippius_common::flow::{Flow, Side};

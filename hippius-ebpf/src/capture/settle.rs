@@ -114,3 +114,6 @@ pub fn resume<const OUT: bool>(flow: &mut Flow, looks_like_a_head: bool) {
         begin_head::<OUT>(flow);
     }
 }
+
+#[cfg(test)]
+mod tests;

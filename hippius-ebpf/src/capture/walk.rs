@@ -5,6 +5,7 @@ use hippius_common::flow::{
 };
 use hippius_common::loss::{self, LossReason};
 
+use super::bytes::word_at;
 use super::head::bit;
 use super::memory::{load, store};
 use super::{chunks, head, lose, settle, side, side_mut, start};
@@ -117,10 +118,13 @@ pub fn release(flow: &mut Flow, call: &mut impl Call) {
     if flow.header.in_len != 0 || flow.header.out_len != 0 {
         call.emit(flow);
     }
+    let (in_len, out_len) = (flow.header.in_len, flow.header.out_len);
     flow.header.in_len = 0;
     flow.header.out_len = 0;
-    for side in [&mut flow.header.inbound, &mut flow.header.outbound] {
-        if side.head_len != 0 {
+    let ends = [(in_len, in_len), (out_len, in_len.wrapping_add(out_len))];
+    for (side, (len, end)) in [&mut flow.header.inbound, &mut flow.header.outbound].into_iter().zip(ends) {
+        // Where the capture ends with a line, the next one will stand whole.
+        if side.head_len != 0 && len != 0 && side.line != end {
             side.step |= bit::MIDLINE;
         }
         side.scan = 0;
@@ -172,8 +176,10 @@ fn head_step<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
 #[inline(always)]
 fn is_unscanned<const OUT: bool>(flow: &Flow) -> bool {
     let side = side::<OUT>(flow);
-    let captured = u32::from(flow.header.in_len) + u32::from(flow.header.out_len);
-    side.phase == phase::HEAD && side.head_len != 0 && u32::from(side.scan) < captured
+    let (in_len, out_len) = (u32::from(flow.header.in_len), u32::from(flow.header.out_len));
+    // A response is captured behind what there is of a request.
+    let (len, end) = if OUT { (out_len, in_len + out_len) } else { (in_len, in_len) };
+    side.phase == phase::HEAD && side.head_len != 0 && len != 0 && u32::from(side.scan) < end
 }
 
 /// Copies more of a head: (what was captured before, what was added).
@@ -189,6 +195,10 @@ fn more_head<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) -> (u32, u3
     let used = u32::from(flow.header.in_len) + u32::from(flow.header.out_len);
     if OUT && flow.header.out_len == 0 {
         flow.header.out_at = at;
+        // A request may have come into the head.
+        let side = side_mut::<OUT>(flow);
+        side.scan = used as u16;
+        side.line = used as u16;
     }
     if !OUT && flow.header.in_len == 0 {
         flow.header.in_at = at;
@@ -243,13 +253,16 @@ fn make_room<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
     }
     let line = u32::from(side::<OUT>(flow).line);
     let rest = used.wrapping_sub(line);
-    let midline = side::<OUT>(flow).step & bit::MIDLINE != 0;
+    let step = side::<OUT>(flow).step;
+    let midline = step & bit::MIDLINE != 0;
     if midline || rest == 0 || rest > NEXT_COPY_BYTES || line == 0 {
-        // The rest of a line this long frames nothing.
+        // The rest of a line this long frames nothing, but a request's may end in the version.
+        if !OUT && !midline && rest != 0 && step & bit::START_LINE == 0 {
+            side_mut::<OUT>(flow).step = step | head::method(word_at(&flow.capture, line));
+        }
         release(flow, call);
         return;
     }
-    let step = side::<OUT>(flow).step;
     let total = side::<OUT>(flow).total;
     if OUT {
         flow.header.out_len = flow.header.out_len.wrapping_sub(rest as u16);
@@ -266,7 +279,8 @@ fn make_room<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
         flow.header.in_at = total.wrapping_sub(u64::from(rest));
     }
     let side = side_mut::<OUT>(flow);
-    side.step = step;
+    // The line is whole again. Other bits may be new: the release has read a Content-Length.
+    side.step &= !bit::MIDLINE;
     side.scan = rest as u16;
 }
 
@@ -349,3 +363,6 @@ pub fn resync<const OUT: bool>(flow: &mut Flow, call: &mut impl Call, bytes: u64
     };
     settle::resume::<OUT>(flow, looks);
 }
+
+#[cfg(test)]
+mod tests;
