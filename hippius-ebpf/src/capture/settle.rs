@@ -40,11 +40,7 @@ fn request(flow: &mut Flow, end: u64) {
 #[inline(always)]
 fn response(flow: &mut Flow, end: u64) {
     let status = flow.header.outbound.status;
-    if status == 101 {
-        opaque(flow);
-        return;
-    }
-    if status < 200 {
+    if status < 200 && status != 101 {
         // Interim; the final response is still to come (RFC 9110 section 15.2).
         begin_head::<true>(flow);
         return;
@@ -52,6 +48,10 @@ fn response(flow: &mut Flow, end: u64) {
     let bodiless = flow.bodiless & 1 != 0 || status == 204 || status == 304;
     flow.bodiless >>= 1;
     flow.header.unanswered = flow.header.unanswered.saturating_sub(1);
+    if status == 101 {
+        opaque(flow);
+        return;
+    }
     body::<true>(flow, end, bodiless);
     let side = &mut flow.header.outbound;
     if status >= 400 && side.phase != phase::HEAD {
