@@ -172,7 +172,8 @@ fn head_step<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
 #[inline(always)]
 fn is_unscanned<const OUT: bool>(flow: &Flow) -> bool {
     let side = side::<OUT>(flow);
-    let captured = u32::from(flow.header.in_len) + u32::from(flow.header.out_len);
+    let before = if OUT { u32::from(flow.header.out_len) } else { 0 };
+    let captured = u32::from(flow.header.in_len) + before;
     side.phase == phase::HEAD && side.head_len != 0 && u32::from(side.scan) < captured
 }
 
@@ -249,7 +250,6 @@ fn make_room<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
         release(flow, call);
         return;
     }
-    let step = side::<OUT>(flow).step;
     let total = side::<OUT>(flow).total;
     if OUT {
         flow.header.out_len = flow.header.out_len.wrapping_sub(rest as u16);
@@ -266,7 +266,8 @@ fn make_room<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
         flow.header.in_at = total.wrapping_sub(u64::from(rest));
     }
     let side = side_mut::<OUT>(flow);
-    side.step = step;
+    // Only this: the release may have read a Content-Length.
+    side.step &= !bit::MIDLINE;
     side.scan = rest as u16;
 }
 
