@@ -92,6 +92,12 @@ impl Stream {
         }
         // While the side is in the middle of a head, what was captured is a part of it.
         let is_last = side.head_len == 0 || side.head_at >= end;
+        if is_last && side.messages == self.messages {
+            // The side gave up in the middle of this head.
+            self.partial.clear();
+            self.taken = end;
+            return None;
+        }
         if whole && (!is_last || !self.partial.is_empty()) {
             return None;
         }
