@@ -66,7 +66,8 @@ fn line_ends<const OUT: bool>(flow: &mut Flow, end: u32) {
     let first = word_at(&flow.capture, line);
     let len = end.wrapping_sub(line);
     if step & bit::MIDLINE != 0 {
-        store(&mut side_mut::<OUT>(flow).step, step & !bit::MIDLINE);
+        // It may have been the start line: what follows it are fields.
+        store(&mut side_mut::<OUT>(flow).step, (step & !bit::MIDLINE) | bit::START_LINE);
     } else if len == 0 || (len == 1 && first as u8 == b'\r') {
         // An empty line before the start line is to be ignored (RFC 9112 section 2.2).
         if step & bit::START_LINE != 0 {

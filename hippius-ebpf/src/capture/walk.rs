@@ -1,7 +1,8 @@
 //! Walks the bytes of one call: copies heads, reads chunk framing, counts the rest.
 
 use hippius_common::flow::{
-    FIRST_COPY_BYTES, Flow, MAX_HEAD_BYTES, NEXT_COPY_BYTES, NEXT_COPY_LIMIT, RESPONSE_COPY_BYTES, WINDOW_BYTES, phase,
+    FIRST_COPY_BYTES, Flow, MAX_HEAD_BYTES, NEXT_COPY_BYTES, NEXT_COPY_LIMIT, RESPONSE_COPY_BYTES, Side, WINDOW_BYTES,
+    phase,
 };
 use hippius_common::loss::{self, LossReason};
 
@@ -70,7 +71,7 @@ pub fn finish<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
     }
     side_mut::<OUT>(flow).last_ns = flow.call_ns;
     if OUT && flow.ready != 0 && flow.header.outbound.want == 0 {
-        release(flow, call);
+        release_response(flow, call);
     }
 }
 
@@ -117,14 +118,40 @@ pub fn release(flow: &mut Flow, call: &mut impl Call) {
     if flow.header.in_len != 0 || flow.header.out_len != 0 {
         call.emit(flow);
     }
+    let request_end = flow.header.in_len;
+    let response_end = request_end.wrapping_add(flow.header.out_len);
     flow.header.in_len = 0;
     flow.header.out_len = 0;
-    for side in [&mut flow.header.inbound, &mut flow.header.outbound] {
-        if side.head_len != 0 {
-            side.step |= bit::MIDLINE;
-        }
-        side.scan = 0;
-        side.line = 0;
+    leave_line(&mut flow.header.inbound, 0, request_end);
+    leave_line(&mut flow.header.outbound, request_end, response_end);
+}
+
+/// What stood in the capture from `begin` to `end` is gone, with the beginning of the line that is being read, if there
+/// is one.
+#[inline(always)]
+fn leave_line(side: &mut Side, begin: u16, end: u16) {
+    if side.head_len != 0 && begin != end && side.line != end {
+        side.step |= bit::MIDLINE;
+    }
+    side.scan = 0;
+    side.line = 0;
+}
+
+/// Emits a response. A pipelined request's line that is only half read stays: it may be one that frames a body. The
+/// record carries its beginning too, and the next one repeats it.
+#[inline(always)]
+fn release_response(flow: &mut Flow, call: &mut impl Call) {
+    let line = u32::from(flow.header.inbound.line);
+    let rest = u32::from(flow.header.in_len).wrapping_sub(line);
+    let midline = flow.header.inbound.step & bit::MIDLINE != 0;
+    let stays = flow.header.inbound.head_len != 0 && !midline && rest != 0 && rest <= NEXT_COPY_BYTES;
+    release(flow, call);
+    if stays {
+        call.shift(flow, line, rest);
+        flow.header.in_at = flow.header.in_at.wrapping_add(u64::from(line));
+        flow.header.in_len = rest as u16;
+        flow.header.inbound.step &= !bit::MIDLINE;
+        flow.header.inbound.scan = rest as u16;
     }
 }
 
@@ -266,8 +293,6 @@ fn make_room<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
         flow.header.in_at = total.wrapping_sub(u64::from(rest));
     }
     let side = side_mut::<OUT>(flow);
-    // Only this: the release may have read a Content-Length.
-    side.step &= !bit::MIDLINE;
     side.scan = rest as u16;
 }
 
