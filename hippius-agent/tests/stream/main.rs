@@ -6,5 +6,6 @@ mod agent;
 mod framing;
 mod heads;
 mod pairing;
+mod property;
 mod script;
 mod socket;

@@ -1,0 +1,163 @@
+//! Any exchanges, cut into any calls, looked at at any time: every byte is told once, and of the right message.
+
+use hippius_agent::exchange::Outcome;
+use proptest::prelude::*;
+
+use crate::script::{Look, Script, Step};
+
+/// A request and its response, with the sizes of their parts.
+#[derive(Clone)]
+struct Exchange {
+    request: Vec<u8>,
+    response: Vec<u8>,
+    /// Head, body and framing of the request, then of the response.
+    sizes: [(u64, u64, u64); 2],
+    status: u16,
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(200).collect::<String>();
+        write!(out, "{:?} -> {:?} {:?}", text(&self.request), text(&self.response), self.sizes)
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    None,
+    Length(usize),
+    Chunked(Vec<usize>, bool),
+}
+
+impl Body {
+    /// The field that announces it, its bytes, and how many of them are framing.
+    fn build(&self) -> (String, Vec<u8>, usize) {
+        match self {
+            Self::None => (String::new(), Vec::new(), 0),
+            Self::Length(size) => (format!("Content-Length: {size}\r\n"), filler(*size), 0),
+            Self::Chunked(chunks, trailer) => {
+                let mut bytes = Vec::new();
+                for size in chunks {
+                    let extension = if size % 3 == 0 { ";sig=0123456789" } else { "" };
+                    bytes.extend(format!("{size:x}{extension}\r\n").bytes());
+                    bytes.extend(filler(*size));
+                    bytes.extend(b"\r\n");
+                }
+                bytes.extend(b"0\r\n");
+                if *trailer {
+                    bytes.extend(b"x-amz-checksum: abc\r\n");
+                }
+                bytes.extend(b"\r\n");
+                let framing = bytes.len() - chunks.iter().sum::<usize>();
+                ("Transfer-Encoding: chunked\r\n".into(), bytes, framing)
+            }
+        }
+    }
+}
+
+/// A body that looks like anything: line ends, heads, chunk sizes.
+fn filler(size: usize) -> Vec<u8> {
+    b"GET / HTTP/1.1\r\n\r\n5\r\nHTTP/1.1 200 OK\r\n\r\n".iter().copied().cycle().take(size).collect()
+}
+
+fn body() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        Just(Body::None),
+        (0..6000_usize).prop_map(Body::Length),
+        (prop::collection::vec(1..2000_usize, 0..6), any::<bool>())
+            .prop_map(|(sizes, last)| Body::Chunked(sizes, last)),
+    ]
+}
+
+fn exchange() -> impl Strategy<Value = Exchange> {
+    let methods = prop::sample::select(vec!["GET", "PUT", "HEAD", "POST", "DELETE", "OPTIONS"]);
+    let statuses = prop::sample::select(vec![200_u16, 201, 204, 206, 304, 307, 403, 404, 500]);
+    (methods, statuses, body(), body(), 0..3_usize, 0..2500_usize).prop_map(
+        |(method, status, request, response, interim, padding)| {
+            let (field, request_body, request_framing) = request.build();
+            let pad = "p".repeat(padding);
+            let mut bytes = format!("{method} /b/k HTTP/1.1\r\nX-Pad: {pad}\r\n{field}\r\n").into_bytes();
+            let request_head = bytes.len();
+            bytes.extend(&request_body);
+            let bodiless = method == "HEAD" || status == 204 || status == 304;
+            // A response without any length lasts until the end of the connection.
+            let response = if matches!(response, Body::None) && !bodiless { Body::Length(0) } else { response };
+            let (field, response_body, response_framing) = response.build();
+            let mut answer = "HTTP/1.1 100 Continue\r\n\r\n".repeat(interim);
+            answer += &format!("HTTP/1.1 {status} Any\r\nX-Pad: {pad}\r\n{field}\r\n");
+            let response_head = answer.len();
+            let mut answer = answer.into_bytes();
+            let (body, framing) =
+                if bodiless { (0, 0) } else { (response_body.len() - response_framing, response_framing) };
+            if !bodiless {
+                answer.extend(&response_body);
+            }
+            let request_sizes = (request_head, request_body.len() - request_framing, request_framing);
+            let wide = |(head, body, framing): (usize, usize, usize)| (head as u64, body as u64, framing as u64);
+            Exchange {
+                request: bytes,
+                response: answer,
+                sizes: [wide(request_sizes), wide((response_head, body, framing))],
+                status,
+            }
+        },
+    )
+}
+
+/// Cuts bytes into calls; the sizes go round.
+fn cut<'a>(bytes: &'a [u8], sizes: &'a [usize]) -> impl Iterator<Item = Vec<u8>> + 'a {
+    let mut at = 0;
+    let mut sizes = sizes.iter().cycle();
+    std::iter::from_fn(move || {
+        let size = (*sizes.next()?).min(bytes.len() - at);
+        at += size;
+        (size != 0).then(|| bytes[at - size..at].to_vec())
+    })
+}
+
+fn sizes() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(prop_oneof![1..20_usize, 1..600_usize, 500..3000_usize, 3000..70_000_usize], 1..6)
+}
+
+/// Groups of pipelined exchanges: all requests of a group are sent before the first response.
+fn script(groups: &[Vec<Exchange>], into: &[usize], out_of: &[usize]) -> Script {
+    let mut script = Script::new();
+    for group in groups {
+        let requests: Vec<u8> = group.iter().flat_map(|exchange| exchange.request.clone()).collect();
+        let responses: Vec<u8> = group.iter().flat_map(|exchange| exchange.response.clone()).collect();
+        script.steps.extend(cut(&requests, into).map(|bytes| Step::In(vec![bytes])));
+        script.steps.extend(cut(&responses, out_of).map(|bytes| Step::Out(vec![bytes])));
+    }
+    script.close()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_byte_is_told_once_and_of_the_right_message(
+        groups in prop::collection::vec(prop::collection::vec(exchange(), 1..5), 1..4),
+        into in sizes(),
+        out_of in sizes(),
+        looks in any::<u64>(),
+    ) {
+        let script = script(&groups, &into, &out_of);
+        let (plain, _) = script.run(Look::Never);
+        for look in [Look::Bits(looks), Look::Behind, Look::Ahead] {
+            let (swept, _) = script.run(look);
+            prop_assert_eq!(&swept, &plain, "sweeps {:?} change what is told", look);
+        }
+        let told = plain.clean();
+        let exchanges: Vec<_> = groups.iter().flatten().collect();
+        prop_assert_eq!(told.exchanges.len(), exchanges.len());
+        let results: Vec<_> = exchanges.iter().map(|exchange| (Some(exchange.status), Outcome::Complete)).collect();
+        prop_assert_eq!(told.results(), results);
+        let sizes: Vec<_> = exchanges.iter().map(|exchange| exchange.sizes).collect();
+        prop_assert_eq!(told.sizes(), sizes);
+        let moved: Vec<_> = exchanges
+            .iter()
+            .map(|exchange| [exchange.request.len() as u64, exchange.response.len() as u64])
+            .collect();
+        prop_assert_eq!(told.moved(), moved);
+    }
+}
