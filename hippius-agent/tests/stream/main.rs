@@ -3,9 +3,12 @@
 
 mod aborts;
 mod agent;
+mod errors;
 mod framing;
 mod heads;
+mod losses;
 mod pairing;
 mod property;
 mod script;
 mod socket;
+mod times;

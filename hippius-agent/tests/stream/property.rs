@@ -119,6 +119,32 @@ fn sizes() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(prop_oneof![1..20_usize, 1..600_usize, 500..3000_usize, 3000..70_000_usize], 1..6)
 }
 
+/// Requests and responses as they come: a response may go out once its request is there, while others still come in.
+fn interleaved(exchanges: &[Exchange], into: &[usize], out_of: &[usize], turns: u64) -> Script {
+    let requests: Vec<u8> = exchanges.iter().flat_map(|exchange| exchange.request.clone()).collect();
+    let mut calls = cut(&requests, into);
+    let mut answers = exchanges.iter().scan(0, |end, exchange| {
+        *end += exchange.request.len();
+        Some((*end, &exchange.response))
+    });
+    let mut answer = answers.next();
+    let (mut script, mut received) = (Script::new(), 0);
+    for turn in 0.. {
+        let ready = answer.filter(|(end, _)| received >= *end);
+        let answers_now = turns.rotate_right(turn) & 1 != 0;
+        if let Some((_, response)) = ready.filter(|_| answers_now) {
+            script.steps.extend(cut(response, out_of).map(|bytes| Step::Out(vec![bytes])));
+            answer = answers.next();
+        } else if let Some(bytes) = calls.next() {
+            received += bytes.len();
+            script.steps.push(Step::In(vec![bytes]));
+        } else if answer.is_none() {
+            break;
+        }
+    }
+    script.close()
+}
+
 /// Groups of pipelined exchanges: all requests of a group are sent before the first response.
 fn script(groups: &[Vec<Exchange>], into: &[usize], out_of: &[usize]) -> Script {
     let mut script = Script::new();
@@ -131,8 +157,26 @@ fn script(groups: &[Vec<Exchange>], into: &[usize], out_of: &[usize]) -> Script 
     script.close()
 }
 
+/// Runs the script with and without sweeps and compares what is told with what was sent.
+fn check(script: &Script, exchanges: &[&Exchange], looks: u64) -> Result<(), TestCaseError> {
+    let (plain, _) = script.run(Look::Never);
+    for look in [Look::Bits(looks), Look::Behind, Look::Ahead] {
+        let (swept, _) = script.run(look);
+        prop_assert_eq!(&swept, &plain, "sweeps {:?} change what is told", look);
+    }
+    let told = plain.clean();
+    prop_assert_eq!(told.exchanges.len(), exchanges.len());
+    let results: Vec<_> = exchanges.iter().map(|exchange| (Some(exchange.status), Outcome::Complete)).collect();
+    prop_assert_eq!(told.results(), results);
+    let sizes: Vec<_> = exchanges.iter().map(|exchange| exchange.sizes).collect();
+    prop_assert_eq!(told.sizes(), sizes);
+    let moved = |exchange: &&Exchange| [exchange.request.len() as u64, exchange.response.len() as u64];
+    prop_assert_eq!(told.moved(), exchanges.iter().map(moved).collect::<Vec<_>>());
+    Ok(())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_byte_is_told_once_and_of_the_right_message(
@@ -142,22 +186,18 @@ proptest! {
         looks in any::<u64>(),
     ) {
         let script = script(&groups, &into, &out_of);
-        let (plain, _) = script.run(Look::Never);
-        for look in [Look::Bits(looks), Look::Behind, Look::Ahead] {
-            let (swept, _) = script.run(look);
-            prop_assert_eq!(&swept, &plain, "sweeps {:?} change what is told", look);
-        }
-        let told = plain.clean();
-        let exchanges: Vec<_> = groups.iter().flatten().collect();
-        prop_assert_eq!(told.exchanges.len(), exchanges.len());
-        let results: Vec<_> = exchanges.iter().map(|exchange| (Some(exchange.status), Outcome::Complete)).collect();
-        prop_assert_eq!(told.results(), results);
-        let sizes: Vec<_> = exchanges.iter().map(|exchange| exchange.sizes).collect();
-        prop_assert_eq!(told.sizes(), sizes);
-        let moved: Vec<_> = exchanges
-            .iter()
-            .map(|exchange| [exchange.request.len() as u64, exchange.response.len() as u64])
-            .collect();
-        prop_assert_eq!(told.moved(), moved);
+        check(&script, &groups.iter().flatten().collect::<Vec<_>>(), looks)?;
+    }
+
+    #[test]
+    fn requests_may_come_in_while_responses_go_out(
+        exchanges in prop::collection::vec(exchange(), 1..8),
+        into in sizes(),
+        out_of in sizes(),
+        looks in any::<u64>(),
+        turns in any::<u64>().prop_filter("some turns are answers", |turns| *turns != 0),
+    ) {
+        let script = interleaved(&exchanges, &into, &out_of, turns);
+        check(&script, &exchanges.iter().collect::<Vec<_>>(), looks)?;
     }
 }

@@ -242,7 +242,9 @@ fn more_head<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) -> (u32, u3
 /// A new message begins: whatever else is captured goes out first, with the times and totals as they are.
 #[inline(always)]
 fn begin<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
-    if flow.header.out_len != 0 || (!OUT && flow.header.in_len != 0) {
+    if OUT && flow.header.out_len != 0 {
+        release_response(flow, call);
+    } else if !OUT && (flow.header.in_len != 0 || flow.header.out_len != 0) {
         release(flow, call);
     }
     let used = flow.header.in_len;
