@@ -242,7 +242,7 @@ fn more_head<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) -> (u32, u3
 /// A new message begins: whatever else is captured goes out first, with the times and totals as they are.
 #[inline(always)]
 fn begin<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
-    if OUT && flow.header.out_len != 0 {
+    if OUT && (flow.header.out_len != 0 || flow.header.inbound.head_len != 0) {
         release_response(flow, call);
     } else if !OUT && (flow.header.in_len != 0 || flow.header.out_len != 0) {
         release(flow, call);
@@ -274,6 +274,10 @@ fn make_room<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
     let line = u32::from(side::<OUT>(flow).line);
     let rest = used.wrapping_sub(line);
     let midline = side::<OUT>(flow).step & bit::MIDLINE != 0;
+    if OUT && rest == 0 {
+        release_response(flow, call);
+        return;
+    }
     if midline || rest == 0 || rest > NEXT_COPY_BYTES || line == 0 {
         // The rest of a line this long frames nothing.
         release(flow, call);
