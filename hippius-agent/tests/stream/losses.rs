@@ -143,3 +143,14 @@ fn what_is_no_http_is_nobodys() {
     assert_eq!(told.exchanges, []);
     assert_eq!(told.unattributed.values().sum::<u64>(), 27 + 9 + 3);
 }
+
+#[test]
+fn more_chunks_in_one_call_than_can_be_read_are_lost_and_the_next_request_is_seen() {
+    let chunks = "1\r\nx\r\n".repeat(100);
+    let response = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n");
+    let told = Script::new().recv(get(0)).send(&response).recv(get(1)).send(OK).close().told();
+    assert_eq!(targets(&told), ["/0", "/1"]);
+    assert_eq!((told.results()[1], told.moved()[1]), (DONE, [19, 40]));
+    assert_eq!(told.results()[0].0, Some(200));
+    assert_eq!(told.moved()[0], [19, response.len() as u64]);
+}

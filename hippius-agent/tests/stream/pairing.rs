@@ -180,3 +180,43 @@ fn a_scattered_buffer_is_read_piece_by_piece() {
         assert_eq!(told.sizes(), [[(28, 0, 0), (47, 5, 10)]], "by {size}");
     }
 }
+
+#[test]
+fn a_chunked_upload_goes_on_while_an_earlier_request_is_answered() {
+    let put = "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for cut in 1..34 {
+        let body = format!("{}0\r\n\r\n", "1\r\nx\r\n".repeat(5));
+        let told = Script::new()
+            .recv(format!("GET / HTTP/1.1\r\n\r\n{put}{}", &body[..cut]))
+            .send(OK)
+            .recv(&body[cut..])
+            .send_by(7, OK)
+            .close()
+            .told()
+            .clean();
+        assert_eq!(told.sizes()[1], [(46, 5, 30), (38, 2, 0)], "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_response_may_cut_a_pipelined_upload_anywhere() {
+    for padding in [10, 700, 900, 1600, 2100] {
+        let head = format!("PUT / HTTP/1.1\r\nX-Pad: {}\r\nContent-Length: 7\r\n\r\n", "p".repeat(padding));
+        let body = "GET /\r\n";
+        let put = format!("{head}{body}");
+        let long = format!("HTTP/1.1 200 OK\r\nX-Pad: {}\r\nContent-Length: 2\r\n\r\nok", "p".repeat(300));
+        for cut in (0..put.len()).filter(|cut| cut % 61 == 0 || cut + 60 > put.len() || *cut < 30) {
+            for by in [1, 1000] {
+                let told = Script::new()
+                    .recv(format!("GET / HTTP/1.1\r\n\r\n{}", &put[..cut]))
+                    .send_by(by, &long)
+                    .recv(&put[cut..])
+                    .send(OK)
+                    .close()
+                    .told();
+                let told = told.clean();
+                assert_eq!(told.sizes()[1][0], (head.len() as u64, 7, 0), "{padding} cut at {cut} by {by}");
+            }
+        }
+    }
+}

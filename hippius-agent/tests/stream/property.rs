@@ -17,7 +17,8 @@ struct Exchange {
 
 impl std::fmt::Debug for Exchange {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(200).collect::<String>();
+        let text =
+            |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("pp", "").chars().take(200).collect::<String>();
         write!(out, "{:?} -> {:?} {:?}", text(&self.request), text(&self.response), self.sizes)
     }
 }
@@ -64,16 +65,17 @@ fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
         Just(Body::None),
         (0..6000_usize).prop_map(Body::Length),
-        (prop::collection::vec(1..2000_usize, 0..6), any::<bool>())
+        (prop::collection::vec(1..2000_usize, 0..3), any::<bool>())
             .prop_map(|(sizes, last)| Body::Chunked(sizes, last)),
     ]
 }
 
-fn exchange() -> impl Strategy<Value = Exchange> {
+/// `longest`: of a field in the response's head, in bytes.
+fn exchange(longest: usize) -> impl Strategy<Value = Exchange> {
     let methods = prop::sample::select(vec!["GET", "PUT", "HEAD", "POST", "DELETE", "OPTIONS"]);
     let statuses = prop::sample::select(vec![200_u16, 201, 204, 206, 304, 307, 403, 404, 500]);
     (methods, statuses, body(), body(), 0..3_usize, 0..2500_usize).prop_map(
-        |(method, status, request, response, interim, padding)| {
+        move |(method, status, request, response, interim, padding)| {
             let (field, request_body, request_framing) = request.build();
             let pad = "p".repeat(padding);
             let mut bytes = format!("{method} /b/k HTTP/1.1\r\nX-Pad: {pad}\r\n{field}\r\n").into_bytes();
@@ -84,7 +86,7 @@ fn exchange() -> impl Strategy<Value = Exchange> {
             let response = if matches!(response, Body::None) && !bodiless { Body::Length(0) } else { response };
             let (field, response_body, response_framing) = response.build();
             let mut answer = "HTTP/1.1 100 Continue\r\n\r\n".repeat(interim);
-            answer += &format!("HTTP/1.1 {status} Any\r\nX-Pad: {pad}\r\n{field}\r\n");
+            answer += &format!("HTTP/1.1 {status} Any\r\nX-Pad: {}\r\n{field}\r\n", &pad[..padding.min(longest)]);
             let response_head = answer.len();
             let mut answer = answer.into_bytes();
             let (body, framing) =
@@ -115,8 +117,9 @@ fn cut<'a>(bytes: &'a [u8], sizes: &'a [usize]) -> impl Iterator<Item = Vec<u8>>
     })
 }
 
-fn sizes() -> impl Strategy<Value = Vec<usize>> {
-    prop::collection::vec(prop_oneof![1..20_usize, 1..600_usize, 500..3000_usize, 3000..70_000_usize], 1..6)
+/// Sizes of calls. The longest keep what one call carries within what the runs of a program may read.
+fn sizes(longest: usize) -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(prop_oneof![1..20_usize, 1..600_usize, 500..3000_usize, 3000..longest], 1..6)
 }
 
 /// Requests and responses as they come: a response may go out once its request is there, while others still come in.
@@ -180,9 +183,9 @@ proptest! {
 
     #[test]
     fn every_byte_is_told_once_and_of_the_right_message(
-        groups in prop::collection::vec(prop::collection::vec(exchange(), 1..5), 1..4),
-        into in sizes(),
-        out_of in sizes(),
+        groups in prop::collection::vec(prop::collection::vec(exchange(2500), 1..4), 1..4),
+        into in sizes(70_000),
+        out_of in sizes(70_000),
         looks in any::<u64>(),
     ) {
         let script = script(&groups, &into, &out_of);
@@ -191,9 +194,9 @@ proptest! {
 
     #[test]
     fn requests_may_come_in_while_responses_go_out(
-        exchanges in prop::collection::vec(exchange(), 1..8),
-        into in sizes(),
-        out_of in sizes(),
+        exchanges in prop::collection::vec(exchange(300), 1..8),
+        into in sizes(4000),
+        out_of in sizes(4000),
         looks in any::<u64>(),
         turns in any::<u64>().prop_filter("some turns are answers", |turns| *turns != 0),
     ) {
