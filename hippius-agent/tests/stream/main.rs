@@ -9,6 +9,7 @@ mod heads;
 mod losses;
 mod pairing;
 mod property;
+mod recorded;
 mod script;
 mod socket;
 mod times;

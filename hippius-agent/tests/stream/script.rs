@@ -129,16 +129,10 @@ impl Script {
         let mut drained = 0;
         for (index, step) in self.steps.iter().enumerate() {
             now_ns += TICK_NS;
-            match step {
-                Step::In(segments) => socket.call::<false>(segments, now_ns),
-                Step::Out(segments) => socket.call::<true>(segments, now_ns),
-                Step::UnreadableIn(bytes) => socket.call_unreadable::<false>(*bytes, now_ns),
-                Step::UnreadableOut(bytes) => socket.call_unreadable::<true>(*bytes, now_ns),
-                Step::Wait(ns) => now_ns += ns,
-                Step::PeerFin => socket.peer_fin(),
-                Step::LocalFin => socket.local_fin(),
-                Step::Close(error) => socket.close(*error),
+            if let Step::Wait(ns) = step {
+                now_ns += ns;
             }
+            socket.take(step, now_ns);
             // The storage of a closed socket is gone.
             let open = !matches!(step, Step::Close(_));
             let (drain, sweep) = match look {

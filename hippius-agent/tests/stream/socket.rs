@@ -9,6 +9,8 @@ use hippius_ebpf::capture::walk::{Call, begin_call, finish, resync, skip, step};
 use hippius_ebpf::capture::{lose, side, side_mut};
 use zerocopy::{FromZeros, IntoBytes};
 
+use crate::script::Step;
+
 /// Runs of a program that one call may take: the first, and 33 tail calls.
 const RUNS: usize = 34;
 /// Most segments of a scattered buffer that are looked at.
@@ -39,8 +41,22 @@ impl Socket {
         socket
     }
 
+    /// Something happens.
+    pub fn take(&mut self, step: &Step, now_ns: u64) {
+        match step {
+            Step::In(segments) => self.call::<false>(segments, now_ns),
+            Step::Out(segments) => self.call::<true>(segments, now_ns),
+            Step::UnreadableIn(bytes) => self.call_unreadable::<false>(*bytes, now_ns),
+            Step::UnreadableOut(bytes) => self.call_unreadable::<true>(*bytes, now_ns),
+            Step::Wait(_) => {}
+            Step::PeerFin => self.peer_fin(),
+            Step::LocalFin => self.local_fin(),
+            Step::Close(error) => self.close(*error),
+        }
+    }
+
     /// A call moved the bytes of a scattered buffer.
-    pub fn call<const OUT: bool>(&mut self, segments: &[Vec<u8>], now_ns: u64) {
+    fn call<const OUT: bool>(&mut self, segments: &[Vec<u8>], now_ns: u64) {
         let bytes = segments.iter().map(Vec::len).sum::<usize>() as u64;
         let Some(resumable) = self.reads::<OUT>(bytes, now_ns) else { return };
         let flow = &mut *self.flow;
@@ -58,7 +74,7 @@ impl Socket {
     }
 
     /// A call whose buffer cannot be found moved so many bytes.
-    pub fn call_unreadable<const OUT: bool>(&mut self, bytes: u64, now_ns: u64) {
+    fn call_unreadable<const OUT: bool>(&mut self, bytes: u64, now_ns: u64) {
         if self.reads::<OUT>(bytes, now_ns).is_some() {
             begin_call::<OUT>(&mut self.flow, bytes, now_ns);
             skip::<OUT>(&mut self.flow, bytes, now_ns, loss::NO_BUFFER);
@@ -66,7 +82,7 @@ impl Socket {
     }
 
     /// The peer's FIN arrives.
-    pub fn peer_fin(&mut self) {
+    fn peer_fin(&mut self) {
         let flags = &mut self.flow.header.flags;
         *flags |= flag::PEER_FIN;
         if *flags & flag::LOCAL_FIN == 0 {
@@ -75,7 +91,7 @@ impl Socket {
     }
 
     /// The server's FIN leaves.
-    pub fn local_fin(&mut self) {
+    fn local_fin(&mut self) {
         let header = &mut self.flow.header;
         header.flags |= flag::LOCAL_FIN;
         if header.outbound.phase == phase::UNTIL_CLOSE || header.in_len != 0 || header.out_len != 0 {
@@ -84,7 +100,7 @@ impl Socket {
     }
 
     /// The socket reaches `TCP_CLOSE`.
-    pub fn close(&mut self, error: u16) {
+    fn close(&mut self, error: u16) {
         let header = &mut self.flow.header;
         [header.kernel_in, header.kernel_out] = self.truth;
         header.error = error;
