@@ -67,7 +67,7 @@ mod tests {
             let mut bytes = [b'x'; 8];
             bytes[3] = value;
             bytes[4] = b'\n';
-            let expected = if value == b'\n' { 0x8080_0000_00u64 } else { 0x8000_0000_00 };
+            let expected = if value == b'\n' { 0x80_8000_0000_u64 } else { 0x80_0000_0000 };
             assert_eq!(newlines(u64::from_le_bytes(bytes)), expected, "{value:#x}");
         }
     }
