@@ -8,7 +8,7 @@ use crate::agent::{Agent, Seen};
 use crate::socket::Socket;
 
 /// Time between two calls, unless the script says otherwise.
-pub const TICK_NS: u64 = 1_000;
+const TICK_NS: u64 = 1_000;
 
 #[derive(Debug, Clone)]
 pub enum Step {
