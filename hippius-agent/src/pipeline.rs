@@ -129,11 +129,12 @@ impl Pipeline {
     /// Takes the connection out of its place in the table, or begins it.
     fn watched(&mut self, batch: &mut Batch<'_>, record: &Record<'_>, source: Source) -> Option<Box<Watched>> {
         let header = &record.header;
+        if source == Source::Sweep && header.flags & flag::CLOSED != 0 {
+            // Its last record is on the ring, and is audited once.
+            return None;
+        }
         if let Some(place) = self.connections.get_mut(&header.cookie) {
             return place.take();
-        }
-        if source == Source::Sweep && header.flags & flag::CLOSED != 0 {
-            return None;
         }
         let service = self.services.find(&self.config, batch, header.local_port, header.tgid)?;
         self.connections.insert(header.cookie, None);

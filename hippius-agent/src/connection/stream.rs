@@ -86,20 +86,31 @@ impl Stream {
             self.partial.clear();
             self.used = false;
         }
-        let end = at.wrapping_add(bytes.len() as u64);
-        if bytes.is_empty() || at < self.taken {
+        // Behind a short error body, the capture may hold the beginning of the next head, which is captured again.
+        let end = at.wrapping_add(bytes.len() as u64).min(side.total);
+        // A record repeats a line that was only half read when a response went out in between.
+        let offset = |position: u64| usize::try_from(position.saturating_sub(at)).unwrap_or(usize::MAX);
+        let bytes = bytes.get(offset(self.taken)..offset(end)).unwrap_or_default();
+        let at = at.max(self.taken);
+        if bytes.is_empty() {
             return None;
         }
         // While the side is in the middle of a head, what was captured is a part of it.
         let is_last = side.head_len == 0 || side.head_at >= end;
-        if whole && (!is_last || !self.partial.is_empty()) {
+        if is_last && side.messages == self.messages {
+            // The side gave up in the middle of this head.
+            self.partial.clear();
+            self.taken = end;
+            return None;
+        }
+        let follows = !self.partial.is_empty() && at == self.partial_at.wrapping_add(self.partial.len() as u64);
+        if whole && (!is_last || (!follows && !self.partial.is_empty())) {
             return None;
         }
         self.taken = end;
         if is_last {
             self.messages = side.messages;
         }
-        let follows = !self.partial.is_empty() && at == self.partial_at.wrapping_add(self.partial.len() as u64);
         if !follows {
             self.partial.clear();
             self.partial_at = at;

@@ -29,6 +29,12 @@ pub fn head_complete<const OUT: bool>(flow: &mut Flow, end: u64) {
 #[inline(always)]
 fn request(flow: &mut Flow, end: u64) {
     let step = flow.header.inbound.step;
+    if flow.header.outbound.phase == phase::LOST && flow.header.outbound.last_ns >= flow.header.inbound.previous_last_ns
+    {
+        // What went out since the last request answered it, unseen.
+        flow.header.unanswered = 0;
+        flow.bodiless = 0;
+    }
     if flow.header.unanswered < REMEMBERED {
         let bodiless = step & (bit::METHOD_HEAD | bit::METHOD_CONNECT) != 0;
         flow.bodiless |= u64::from(bodiless) << (flow.header.unanswered & (REMEMBERED - 1));

@@ -1,7 +1,8 @@
 //! Walks the bytes of one call: copies heads, reads chunk framing, counts the rest.
 
 use hippius_common::flow::{
-    FIRST_COPY_BYTES, Flow, MAX_HEAD_BYTES, NEXT_COPY_BYTES, NEXT_COPY_LIMIT, RESPONSE_COPY_BYTES, WINDOW_BYTES, phase,
+    FIRST_COPY_BYTES, Flow, MAX_HEAD_BYTES, NEXT_COPY_BYTES, NEXT_COPY_LIMIT, RESPONSE_COPY_BYTES, Side, WINDOW_BYTES,
+    phase,
 };
 use hippius_common::loss::{self, LossReason};
 
@@ -71,7 +72,7 @@ pub fn finish<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
     }
     side_mut::<OUT>(flow).last_ns = flow.call_ns;
     if OUT && flow.ready != 0 && flow.header.outbound.want == 0 {
-        release(flow, call);
+        release_response(flow, call);
     }
 }
 
@@ -118,17 +119,40 @@ pub fn release(flow: &mut Flow, call: &mut impl Call) {
     if flow.header.in_len != 0 || flow.header.out_len != 0 {
         call.emit(flow);
     }
-    let (in_len, out_len) = (flow.header.in_len, flow.header.out_len);
+    let request_end = flow.header.in_len;
+    let response_end = request_end.wrapping_add(flow.header.out_len);
     flow.header.in_len = 0;
     flow.header.out_len = 0;
-    let ends = [(in_len, in_len), (out_len, in_len.wrapping_add(out_len))];
-    for (side, (len, end)) in [&mut flow.header.inbound, &mut flow.header.outbound].into_iter().zip(ends) {
-        // Where the capture ends with a line, the next one will stand whole.
-        if side.head_len != 0 && len != 0 && side.line != end {
-            side.step |= bit::MIDLINE;
-        }
-        side.scan = 0;
-        side.line = 0;
+    leave_line(&mut flow.header.inbound, 0, request_end);
+    leave_line(&mut flow.header.outbound, request_end, response_end);
+}
+
+/// What stood in the capture from `begin` to `end` is gone, with the beginning of the line that is being read, if there
+/// is one.
+#[inline(always)]
+fn leave_line(side: &mut Side, begin: u16, end: u16) {
+    if side.head_len != 0 && begin != end && side.line != end {
+        side.step |= bit::MIDLINE;
+    }
+    side.scan = 0;
+    side.line = 0;
+}
+
+/// Emits a response. A pipelined request's line that is only half read stays: it may be one that frames a body. The
+/// record carries its beginning too, and the next one repeats it.
+#[inline(always)]
+fn release_response(flow: &mut Flow, call: &mut impl Call) {
+    let line = u32::from(flow.header.inbound.line);
+    let rest = u32::from(flow.header.in_len).wrapping_sub(line);
+    let midline = flow.header.inbound.step & bit::MIDLINE != 0;
+    let stays = flow.header.inbound.head_len != 0 && !midline && rest != 0 && rest <= NEXT_COPY_BYTES;
+    release(flow, call);
+    if stays {
+        call.shift(flow, line, rest);
+        flow.header.in_at = flow.header.in_at.wrapping_add(u64::from(line));
+        flow.header.in_len = rest as u16;
+        flow.header.inbound.step &= !bit::MIDLINE;
+        flow.header.inbound.scan = rest as u16;
     }
 }
 
@@ -224,7 +248,9 @@ fn more_head<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) -> (u32, u3
 /// A new message begins: whatever else is captured goes out first, with the times and totals as they are.
 #[inline(always)]
 fn begin<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
-    if flow.header.out_len != 0 || (!OUT && flow.header.in_len != 0) {
+    if OUT && (flow.header.out_len != 0 || flow.header.inbound.head_len != 0) {
+        release_response(flow, call);
+    } else if !OUT && (flow.header.in_len != 0 || flow.header.out_len != 0) {
         release(flow, call);
     }
     let used = flow.header.in_len;
@@ -255,6 +281,10 @@ fn make_room<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
     let rest = used.wrapping_sub(line);
     let step = side::<OUT>(flow).step;
     let midline = step & bit::MIDLINE != 0;
+    if OUT && rest == 0 {
+        release_response(flow, call);
+        return;
+    }
     if midline || rest == 0 || rest > NEXT_COPY_BYTES || line == 0 {
         // The rest of a line this long frames nothing, but a request's may end in the version.
         if !OUT && !midline && rest != 0 && step & bit::START_LINE == 0 {
