@@ -1,6 +1,6 @@
 //! Recorded streams of records, and the events that they become. Both are kept as files: `recorded/NAME.records` has a
 //! record a line (ring or sweep, the header in hexadecimal, the captured bytes escaped), `recorded/NAME.events` what is
-//! expected. After a change of the record's layout, `cargo test --test stream -- --ignored record_again` writes them anew;
+//! expected. After a change of the record's layout, `RECORD_AGAIN=1 cargo test --test stream recorded` writes them anew;
 //! read the difference before you keep it.
 
 use std::fmt::Write as _;
@@ -90,6 +90,9 @@ fn unescape(text: &str) -> Vec<u8> {
 
 #[test]
 fn recorded_streams_become_the_expected_events() {
+    if std::env::var_os("RECORD_AGAIN").is_some() {
+        record_again();
+    }
     for (name, _) in streams() {
         let records = std::fs::read_to_string(path(name, "records")).expect("the records");
         let expected = std::fs::read_to_string(path(name, "events")).expect("the events");
@@ -97,8 +100,7 @@ fn recorded_streams_become_the_expected_events() {
     }
 }
 
-#[test]
-#[ignore = "writes the files that the other test compares with"]
+/// Writes the files that the test compares with.
 fn record_again() {
     for (name, script) in streams() {
         let mut socket = if script.joined { Socket::joined() } else { Socket::fresh() };
