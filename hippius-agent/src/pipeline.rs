@@ -123,7 +123,7 @@ impl Pipeline {
             _ => watched.exchanges.advance(header, &mut sink),
         }
         self.events = events;
-        self.apply(batch, watched.service, now_ns);
+        self.apply(batch, now_ns);
     }
 
     /// Takes the connection out of its place in the table, or begins it.
@@ -135,6 +135,10 @@ impl Pipeline {
         }
         if let Some(place) = self.connections.get_mut(&header.cookie) {
             return place.take();
+        }
+        if self.connections.len() >= self.config.capture.max_connections as usize {
+            self.metrics.events_lost.with_label_values(&["table_full"]).inc();
+            return None;
         }
         let service = self.services.find(&self.config, batch, header.local_port, header.tgid)?;
         self.connections.insert(header.cookie, None);
@@ -208,21 +212,7 @@ impl Pipeline {
 
     /// A request begins: who may have sent it, and what it is.
     fn begin(&mut self, batch: &mut Batch<'_>, index: u32, head: &RequestHead<'_>, now_ns: u64) -> u32 {
-        let mut open = Open {
-            service: index,
-            class: crate::classify::Class::UNKNOWN,
-            method: method_label(head.method),
-            claim: Claim::Anonymous,
-            bucket: None,
-            decoded_payload: None,
-            account: None,
-            verdict: Verdict::Undecided,
-            error_code: None,
-            held: [0, 0],
-            finished: None,
-            waits_since_ns: now_ns,
-            released: false,
-        };
+        let mut open = Open::new(index, method_label(head.method), now_ns);
         if let Some(service) = self.services.get(index) {
             open.class = service.classifier.classify(head);
             open.claim = self.store.claim(&service.rules, head, now_ns);
@@ -233,7 +223,7 @@ impl Pipeline {
             if open.class.s3.is_some() {
                 let decoded = head.fields.get("x-amz-decoded-content-length");
                 open.decoded_payload = decoded.and_then(|length| length.trim().parse().ok());
-                open.bucket = bucket(head.target);
+                open.bucket = open::bucket(head.target);
             }
             if let (true, Claim::Trusted(account)) = (service.behind_gateway, &open.claim)
                 && let Some(ray) = head.fields.get("x-hippius-ray-id")
@@ -311,12 +301,13 @@ impl Pipeline {
     }
 
     /// Applies what the exchange stage said.
-    fn apply(&mut self, batch: &mut Batch<'_>, index: u32, now_ns: u64) {
+    fn apply(&mut self, batch: &mut Batch<'_>, now_ns: u64) {
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
             match event {
                 Event::Transfer(id, way, bytes) => {
-                    if let (Some(open), Some(service)) = (self.open.get_mut(id as usize), self.services.get(index)) {
+                    let Some(open) = self.open.get_mut(id as usize) else { continue };
+                    if let Some(service) = self.services.get(open.service) {
                         open.transfer(service, batch, way, bytes, now_ns);
                     }
                 }
@@ -371,13 +362,21 @@ impl Pipeline {
         }
     }
 
-    /// Forgets connections that have not moved for `idle`: their last record was lost.
-    pub fn forget_idle(&mut self, now_ns: u64, idle: Duration) {
+    /// Forgets connections that have not moved for `idle`: their last record was lost. What was under way on them ends
+    /// unobserved.
+    pub fn forget_idle(&mut self, batch: &mut Batch<'_>, now_ns: u64, idle: Duration) {
         let limit = u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX);
+        let mut events = std::mem::take(&mut self.events);
         self.connections.retain(|_, watched| {
             let Some(watched) = watched else { return false };
-            now_ns.saturating_sub(watched.moved_ns) < limit || !watched.exchanges.is_idle()
+            let stays = now_ns.saturating_sub(watched.moved_ns) < limit;
+            if !stays {
+                watched.exchanges.abandon(&mut |event| events.push(event));
+            }
+            stays
         });
+        self.events = events;
+        self.apply(batch, now_ns);
     }
 
     /// How many connections are followed, and how many of them have an exchange under way.
@@ -396,11 +395,4 @@ impl Pipeline {
     pub fn store(&mut self) -> &mut Store {
         &mut self.store
     }
-}
-
-/// The bucket of a path-style target.
-fn bucket(target: &str) -> Option<Box<str>> {
-    let path = target.strip_prefix('/')?.split(['?', '#']).next()?;
-    let bucket = path.split('/').next().filter(|bucket| !bucket.is_empty() && bucket.len() <= 63)?;
-    Some(bucket.into())
 }

@@ -83,7 +83,7 @@ impl Capture {
             if now_ns - looked_ns >= SECOND_NS {
                 looked_ns = now_ns;
                 self.recorder.tick(now_ns);
-                self.pipeline.forget_idle(now_ns, IDLE);
+                self.pipeline.forget_idle(&mut self.recorder.batch(), now_ns, IDLE);
                 gauges.update(&self.probes.controls, &mut self.pipeline);
             }
             self.follow_config(&mut config);

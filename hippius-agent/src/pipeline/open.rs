@@ -42,7 +42,33 @@ pub struct Open {
     pub released: bool,
 }
 
+/// The bucket of a path-style target.
+pub fn bucket(target: &str) -> Option<Box<str>> {
+    let path = target.strip_prefix('/')?.split(['?', '#']).next()?;
+    let bucket = path.split('/').next().filter(|bucket| !bucket.is_empty() && bucket.len() <= 63)?;
+    Some(bucket.into())
+}
+
 impl Open {
+    /// An exchange of which nothing is known but its service and its method.
+    pub fn new(service: u32, method: &'static str, now_ns: u64) -> Self {
+        Self {
+            service,
+            class: Class::UNKNOWN,
+            method,
+            claim: Claim::Anonymous,
+            bucket: None,
+            decoded_payload: None,
+            account: None,
+            verdict: Verdict::Undecided,
+            error_code: None,
+            held: [0, 0],
+            finished: None,
+            waits_since_ns: now_ns,
+            released: false,
+        }
+    }
+
     /// Counts bytes, or keeps them until the account is known.
     pub fn transfer(&mut self, service: &Service, batch: &mut Batch<'_>, way: Direction, bytes: u64, now_ns: u64) {
         match &self.account {
