@@ -212,8 +212,8 @@ pub struct Flow {
     pub ready: u16,
     /// How often a stream that was joined in the middle did not look like HTTP where it turned.
     pub tries: u32,
-    /// Explicit padding.
-    pub reserved: u32,
+    /// Framing was lost already when the call that is being walked began.
+    pub lost_before: u32,
 }
 
 impl Side {

@@ -11,7 +11,7 @@ use hippius_ebpf::capture::{lose, settle, side, start};
 
 use crate::call::BufferCall;
 use crate::emit;
-use crate::kernel::fields::Kernel;
+use crate::kernel::fields::{Kernel, TCP_COPIED_SEQ};
 use crate::kernel::socket::Socket;
 use crate::kernel::user_buffer::{InFlight, UserBuffer, copy, in_flight};
 use crate::maps::{FLOWS, IGNORED, MapPointer, PORT_WORDS, PORTS};
@@ -103,11 +103,11 @@ fn account_unseen(socket: Socket, flow: &mut Flow, seen: u64, now_ns: u64) {
         return;
     }
     let expected = flow.copied_seq.wrapping_add(seen as u32);
-    let counters = socket.counters(tcp);
-    if counters.copied_seq == expected {
+    if tcp.read::<u32>(&TCP_COPIED_SEQ) == expected {
         flow.copied_seq = expected;
         return;
     }
+    let counters = socket.counters(tcp);
     let mut unseen = counters.copied_seq.wrapping_sub(expected);
     if counters.fin_read && flow.header.flags & flag::FIN_READ == 0 {
         flow.header.flags |= flag::FIN_READ;
@@ -131,6 +131,8 @@ fn may_resume<const OUT: bool>(flow: &Flow) -> bool {
     }
 }
 
+/// Prepares the reading of a call; [`go_on`] does it. In a program of its own, so that the verifier walks it once and not
+/// once more for each way that leads there.
 #[inline(always)]
 fn read_heads<const OUT: bool>(socket: Socket, flow: &mut Flow, bytes: u64, now_ns: u64, resumable: bool) -> bool {
     // SAFETY: a word of the flow, which outlives this program's run.
@@ -140,27 +142,22 @@ fn read_heads<const OUT: bool>(socket: Socket, flow: &mut Flow, bytes: u64, now_
         return false;
     }
     flow.header.version = flow.header.version.wrapping_add(1);
-    let before = side::<OUT>(flow).phase;
+    flow.lost_before = u32::from(side::<OUT>(flow).phase == phase::LOST);
     begin_call::<OUT>(flow, bytes, now_ns);
     match call_buffer(socket, flow, bytes) {
         Ok(buffer) => {
             buffer.store(flow);
-            let mut call = BufferCall { buffer };
             if resumable {
-                resync::<OUT>(flow, &mut call, bytes);
+                resync::<OUT>(flow, &mut BufferCall { buffer }, bytes);
             }
-            if !step::<OUT>(flow, &mut call) {
-                return true;
-            }
-            finish::<OUT>(flow, &mut call);
+            true
         }
-        Err(reason) => skip::<OUT>(flow, bytes, now_ns, reason),
+        Err(reason) => {
+            skip::<OUT>(flow, bytes, now_ns, reason);
+            leave::<OUT>(flow);
+            false
+        }
     }
-    if side::<OUT>(flow).phase == phase::LOST && before != phase::LOST {
-        emit::count_loss(side::<OUT>(flow).loss());
-    }
-    leave::<OUT>(flow);
-    false
 }
 
 /// Reads on where [`account`] or the last [`go_on`] stopped. True when there is still more.
@@ -181,9 +178,6 @@ pub fn end_call<const OUT: bool>(socket: Socket) {
     let Some(flow) = find(socket) else { return };
     let mut call = BufferCall { buffer: UserBuffer::load(flow) };
     finish::<OUT>(flow, &mut call);
-    if side::<OUT>(flow).phase == phase::LOST {
-        emit::count_loss(side::<OUT>(flow).loss());
-    }
     leave::<OUT>(flow);
 }
 
@@ -191,6 +185,9 @@ pub fn end_call<const OUT: bool>(socket: Socket) {
 fn leave<const OUT: bool>(flow: &mut Flow) {
     if side::<OUT>(flow).phase == phase::LOST {
         flow.tries += 1;
+        if flow.lost_before == 0 {
+            emit::count_loss(side::<OUT>(flow).loss());
+        }
     }
     flow.header.version = flow.header.version.wrapping_add(1);
     // SAFETY: a word of the flow, which outlives this program's run.

@@ -25,7 +25,7 @@ pub mod bit {
 }
 
 /// Iterations of one scan; a longer head is scanned in several steps.
-const SCAN_LIMIT: u32 = 112;
+const SCAN_LIMIT: u32 = 80;
 
 /// Scans the capture up to `len`, from where it stopped last time. Sets `Flow::head_end` behind the head's closing empty
 /// line, or to 0 when that is not found: the head goes on, or the scan, if `Side::scan` is still below `len`.
@@ -37,13 +37,19 @@ pub fn scan<const OUT: bool>(flow: &mut Flow, len: u32) {
         if at >= len {
             break;
         }
-        let found = newlines(word(&flow.capture, at >> 3)) & (u64::MAX << ((at & 7) * 8));
+        // Two words at a time: a line is longer than one.
+        let mut begin = at & !7;
+        let mut found = newlines(word(&flow.capture, at >> 3)) & (u64::MAX << ((at & 7) * 8));
         if found == 0 {
-            let next = (at & !7) + 8;
+            begin += 8;
+            found = newlines(word(&flow.capture, begin >> 3));
+        }
+        if found == 0 {
+            let next = begin + 8;
             store(&mut side_mut::<OUT>(flow).scan, if next < len { next } else { len } as u16);
             continue;
         }
-        let end = (at & !7) + (found.trailing_zeros() >> 3);
+        let end = begin + (found.trailing_zeros() >> 3);
         if end >= len {
             store(&mut side_mut::<OUT>(flow).scan, len as u16);
             break;
