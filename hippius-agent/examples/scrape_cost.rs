@@ -10,9 +10,9 @@ use hippius_agent::attribute::Account;
 use hippius_agent::classify::{Effect, Payload, S3Operation};
 use hippius_agent::exchange::{MessageBytes, Outcome};
 use hippius_agent::export::exposition::Exposition;
+use hippius_agent::export::process::Process;
 use hippius_agent::export::text::Format;
 use hippius_agent::record::agent::{AgentMetrics, Build};
-use hippius_agent::record::process::Process;
 use hippius_agent::record::sample::{AccountId, Direction, ExchangeSample, ServiceId, TransferSample};
 use hippius_agent::record::series::{Recorder, SeriesConfig};
 

@@ -248,7 +248,7 @@ impl Pipeline {
         let Some(open) = self.open.get_mut(id as usize) else { return };
         let Some(service) = self.services.get(open.service) else { return };
         let verdict = if is_final {
-            let code = s3_error::error_code(&head.fields, body).filter(|_| head.status >= 400);
+            let code = if head.status >= 400 { s3_error::error_code(&head.fields, body) } else { None };
             open.error_code = code.map(Into::into);
             Verdict::of(head.status, code)
         } else if head.status == 100 {

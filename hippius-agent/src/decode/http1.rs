@@ -129,7 +129,9 @@ impl HeadBuffer {
 impl<'a> Fields<'a> {
     /// The value of the first field called `name`, as raw bytes without the surrounding white space.
     pub fn get_bytes(&self, name: &str) -> Option<&'a [u8]> {
-        self.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let part = |range: &Range<u16>| self.bytes.get(usize::from(range.start)..usize::from(range.end));
+        let is_named = |field: &&Field| part(&field.name).is_some_and(|own| own.eq_ignore_ascii_case(name.as_bytes()));
+        part(&self.fields.iter().find(is_named)?.value)
     }
 
     /// The value of the first field called `name`, if it is UTF-8.

@@ -13,6 +13,6 @@ pub mod web_config;
 
 mod body;
 mod number;
-mod process;
+pub mod process;
 mod routes;
 mod stall;

@@ -78,7 +78,7 @@ pub fn start_to_first_capture(workdir: &Workdir, effort: Effort) -> Result<Vec<R
     let mut milliseconds = Vec::new();
     for _ in 0..effort.rounds {
         let address = nginx.server.address();
-        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let (stop, stopped) = std::sync::mpsc::sync_channel::<()>(1);
         let client = std::thread::spawn(move || -> Result<Vec<Instant>> {
             let mut raw = Raw::connect(address)?;
             let mut sent = Vec::new();
