@@ -85,6 +85,7 @@ impl Capture {
                 self.recorder.tick(now_ns);
                 self.pipeline.forget_idle(&mut self.recorder.batch(), now_ns, IDLE);
                 gauges.update(&self.probes.controls, &mut self.pipeline);
+                self.probes.flush_log();
             }
             self.follow_config(&mut config);
         }

@@ -46,5 +46,6 @@ pub fn probes(config: &Config) -> Settings {
         ring_bytes: config.capture.ring_bytes,
         wake_bytes: u64::from(config.capture.ring_bytes) / 16,
         discover: ports::discovers(config),
+        probe_log: config.capture.probe_log,
     }
 }

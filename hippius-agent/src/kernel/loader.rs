@@ -7,6 +7,7 @@ use std::time::Duration;
 use aya::maps::{Array, Map, MapData, PerCpuArray, ProgramArray, RingBuf};
 use aya::programs::{BtfTracePoint, Iter, Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
+use aya_log::EbpfLogger;
 use hippius_common::ABI_GLOBAL;
 use hippius_common::loss::REASONS;
 
@@ -34,11 +35,13 @@ pub struct Settings {
     pub wake_bytes: u64,
     /// Watch every port on which somebody begins to listen.
     pub discover: bool,
+    /// The programs' own debug output goes to the agent's log.
+    pub probe_log: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { ring_bytes: 4 << 20, wake_bytes: 128 << 10, discover: true }
+        Self { ring_bytes: 4 << 20, wake_bytes: 128 << 10, discover: true, probe_log: false }
     }
 }
 
@@ -68,6 +71,9 @@ pub enum LoadError {
     /// The iterator is refused.
     #[error("the kernel refuses the iterator over socket storage: {0}")]
     Sweep(#[from] io::Error),
+    /// The programs' debug output cannot be read.
+    #[error("cannot read the programs' log: {0}")]
+    Log(#[from] aya_log::Error),
     /// The object was built for another version of the agent.
     #[error("the kernel object lacks {0}: agent and object are of different builds, run `cargo xtask build`")]
     Foreign(&'static str),
@@ -92,9 +98,17 @@ pub struct Probes {
     pub sweeper: Sweeper,
     /// The control side.
     pub controls: Controls,
+    log: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
 impl Probes {
+    /// Writes the programs' own debug output to the agent's log, where that is asked for.
+    pub fn flush_log(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.flush();
+        }
+    }
+
     /// Waits until the ring holds more than the wake threshold, or `timeout` is over.
     pub fn wait(&self, timeout: Duration) {
         let mut poll = libc::pollfd { fd: self.ring.as_raw_fd(), events: libc::POLLIN, revents: 0 };
@@ -165,6 +179,7 @@ pub fn load(settings: &Settings, ports: &[u64; PORT_WORDS]) -> Result<Probes, Lo
     discover.set(0, u32::from(settings.discover), 0)?;
     let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)?;
     let ring = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
+    let log = settings.probe_log.then(|| EbpfLogger::init(&mut ebpf)).transpose()?;
     let sweeper = load_sweeper(&mut ebpf, &btf)?;
     for (name, array) in CONTINUATIONS {
         let tracepoint = name.trim_end_matches("_on");
@@ -182,7 +197,7 @@ pub fn load(settings: &Settings, ports: &[u64; PORT_WORDS]) -> Result<Probes, Lo
         let program: &mut BtfTracePoint = program(&mut ebpf, name)?.try_into().map_err(refused)?;
         program.attach().map_err(refused)?;
     }
-    Ok(Probes { ring, sweeper, controls: Controls { losses, ports: port_map, discover, ebpf } })
+    Ok(Probes { ring, sweeper, log, controls: Controls { losses, ports: port_map, discover, ebpf } })
 }
 
 fn load_tracepoint<'a>(
@@ -199,6 +214,7 @@ fn load_tracepoint<'a>(
 
 fn load_object(settings: &Settings, offsets: &[(&'static str, u32)], btf: &Btf) -> Result<Ebpf, LoadError> {
     let present = 1u32;
+    let probe_log = u32::from(settings.probe_log);
     let tgid = std::process::id();
     let mut loader = EbpfLoader::new();
     loader
@@ -206,6 +222,7 @@ fn load_object(settings: &Settings, offsets: &[(&'static str, u32)], btf: &Btf) 
         .map_max_entries("RECORDS", settings.ring_bytes)
         .override_global(ABI_GLOBAL, &present, true)
         .override_global("WAKE_BYTES", &settings.wake_bytes, true)
+        .override_global("PROBE_LOG", &probe_log, true)
         .override_global("AGENT_TGID", &tgid, true);
     for (global, offset) in offsets {
         loader.override_global(global, offset, true);

@@ -4,6 +4,7 @@ use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
+use aya_log_ebpf::debug;
 use hippius_common::flow::{Flow, FlowHeader, flag, kind, phase};
 use hippius_common::loss;
 use hippius_ebpf::capture::walk::Call;
@@ -27,6 +28,10 @@ mod tcp {
     pub const CLOSING: i32 = 11;
 }
 
+/// The programs' own debug output. Off, the verifier removes it from the program.
+#[unsafe(no_mangle)]
+static PROBE_LOG: Global<u32> = Global::new(0);
+
 /// The agent's own process, whose ports are of no interest.
 #[unsafe(no_mangle)]
 static AGENT_TGID: Global<u32> = Global::new(0);
@@ -49,6 +54,9 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     let old = ctx.arg::<i32>(1);
+    if PROBE_LOG.load() != 0 {
+        debug!(&ctx, "socket of port {} goes from state {} to {}", port, old, new);
+    }
     if new == tcp::ESTABLISHED {
         if old == tcp::SYN_RECV {
             flows::born(socket);
