@@ -158,6 +158,29 @@ fn sigterm_ends_the_agent_within_two_seconds_in_mid_transfer() {
 }
 
 #[test]
+fn probes_tell_the_log_of_sockets_only_when_asked() {
+    lab::with_agent("probe-log", |lab| {
+        let nginx = Nginx::start(&lab.workdir)?;
+        for (probe_log, told) in [(false, false), (true, true)] {
+            let section = format!("[capture]\nprobe_log = {probe_log}");
+            let config = Config::new().service("nginx", nginx.server.port).section(&section).log("debug");
+            let agent = lab.agent(&config)?;
+            let mut raw = Raw::connect(nginx.server.address())?;
+            raw.send(request("GET", "/k1", &[]))?;
+            raw.read_response()?;
+            drop(raw);
+            lab.settle(&agent, |metrics| metrics.sum("hippius_agent_events_total", &[("kind", "close")]) >= 1)?;
+            let needle = format!("socket of port {} goes from state", nginx.server.port);
+            let found = wait::until("a line", wait::WIDE, || {
+                (agent.log().contains(&needle) || !told).then_some(agent.log().contains(&needle))
+            })?;
+            ensure!(found == told, "probe_log = {probe_log}, told: {found}\n{}", agent.log());
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn bad_config_is_refused_at_start_with_its_place() {
     lab::with_agent("bad-config", |lab| {
         let error = lab.agent(&Config::new().section("[capture]\nring_bites = 1")).err();
