@@ -64,7 +64,7 @@ fn tls_basic_auth_and_headers_are_served_and_read_again() {
 
     std::fs::write(&path, "basic_auth_user: {}\n").expect("a config");
     let reloads = &server.exposition.agent().config_reloads;
-    wait("the bad file is noticed", || reloads.with_label_values(&["error"]).get() == 1);
+    wait("the bad file is noticed", || reloads.with_label_values(&["failure"]).get() == 1);
     assert!(get(&["-u", "prometheus:second"]).starts_with("HTTP/1.1 200"), "the old config stays");
 
     let mutual = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
@@ -74,7 +74,7 @@ fn tls_basic_auth_and_headers_are_served_and_read_again() {
         (folder.join("client.pem").display().to_string(), folder.join("client.key").display().to_string());
     wait("a client certificate is enough", || get(&["--cert", &cert, "--key", &key]).starts_with("HTTP/1.1 200"));
     assert_eq!(get(&[]), "", "no certificate, no answer");
-    assert_eq!(reloads.with_label_values(&["error"]).get(), 1);
+    assert_eq!(reloads.with_label_values(&["failure"]).get(), 1);
     drop(server);
     std::fs::remove_dir_all(folder).expect("the folder");
 }

@@ -227,7 +227,7 @@ name = "usage"
 path = "/usage"
 method = "G T"
 query = "a&&b""##, r##"
-agent.toml:2:8: operation.name: "get-usage" is no name of an operation; allowed: 1 to 64 letters, digits and _, not beginning with __
+agent.toml:2:8: operation.name: "get-usage" is no name of an operation; allowed: 1 to 64 characters, "like_this" or "LikeThis", not beginning with __
 agent.toml:4:10: operation.method: "get" is no request method; did you mean "GET"? Allowed: upper case letters and -, such as "GET"; leave it out for any method
 agent.toml:5:9: operation.query: "?uploads" is no list of parameters; allowed: parameters joined by &, such as "uploads" or "list-type=2"
 agent.toml:9:10: operation.method: "G T" is no request method; allowed: upper case letters and -, such as "GET"; leave it out for any method
