@@ -94,10 +94,14 @@ impl Config {
     /// Validates `text`; `file` is only named in messages.
     pub fn parse(text: &str, file: &Path, around: &Surroundings<'_>) -> Result<Self, ConfigErrors> {
         let reading = Reading::new(text, around);
+        if let Err(error) = toml::de::DeTable::parse(text) {
+            reading.refuse_syntax(error.message(), error.span());
+            return reading.finish(file).map(|()| Self::default());
+        }
         let document = match toml_edit::Document::parse(text) {
             Ok(document) => document,
             Err(error) => {
-                reading.refuse_syntax(&error);
+                reading.refuse_syntax(error.message(), error.span());
                 return reading.finish(file).map(|()| Self::default());
             }
         };

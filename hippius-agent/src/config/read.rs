@@ -55,10 +55,10 @@ impl<'d> Reading<'d> {
     }
 
     /// Notes a mistake of syntax. The parser's message quotes no value.
-    pub(super) fn refuse_syntax(&self, error: &toml_edit::TomlError) {
-        let what = format!("not TOML: {}", error.message().lines().next().unwrap_or_default());
+    pub(super) fn refuse_syntax(&self, message: &str, span: Option<std::ops::Range<usize>>) {
+        let what = format!("not TOML: {}", message.lines().next().unwrap_or_default());
         let refusal = Refusal::new(what).allowed("each key once, as key = value, with text in quotes");
-        self.refuse_at(error.span().map(|span| span.start), String::new(), refusal);
+        self.refuse_at(span.map(|span| span.start), String::new(), refusal);
     }
 
     /// 1-based line of `place`.

@@ -46,6 +46,10 @@ impl StaticAccounts {
     pub fn parse(text: &str, name: &str) -> Result<Self, StaticFileError> {
         let mut parser = Parser { text, name, errors: Vec::new() };
         let mut accounts = Self::default();
+        if let Err(err) = toml::de::DeTable::parse(text) {
+            parser.error(err.span(), "not valid TOML");
+            return Err(StaticFileError(parser.errors));
+        }
         match Document::parse(text) {
             Ok(document) => parser.document(document.as_table(), &mut accounts),
             Err(err) => parser.error(err.span(), "not valid TOML"),
