@@ -27,6 +27,10 @@ fn mean_of(exchanges: &[Exchange], phase: impl Fn(&Exchange) -> u64) -> f64 {
 
 /// Runs the client so many times, one after the other, and compares all phases.
 fn compared(name: &str, client: impl Fn(&mut Raw) -> Result<()>, slow: &str, at_least: Duration) {
+    compared_within(name, client, slow, at_least, FLOOR);
+}
+
+fn compared_within(name: &str, client: impl Fn(&mut Raw) -> Result<()>, slow: &str, at_least: Duration, floor: f64) {
     lab::with_agent(name, |lab| {
         let app = asgi::uvicorn(&lab.workdir, Loop::Uvloop)?;
         let agent = lab.agent(&Config::new().service("app", app.server.port))?;
@@ -47,7 +51,7 @@ fn compared(name: &str, client: impl Fn(&mut Raw) -> Result<()>, slow: &str, at_
         ];
         for (phase, expected) in phases {
             let found = mean(&metrics, phase);
-            let room = FLOOR.max(expected * PART);
+            let room = floor.max(expected * PART);
             println!("{phase}: tcpdump {:.1} us, agent {:.1} us", expected * 1e6, found * 1e6);
             ensure!((found - expected).abs() <= room, "{phase}: expected {expected:.6} s, found {found:.6} s");
         }
@@ -95,5 +99,6 @@ fn idle_time_before_a_request_is_in_no_phase() {
         raw.send(request("GET", "/bytes/100", &[]))?;
         raw.read_response().map(drop)
     };
-    compared("phase-idle", client, "process", Duration::ZERO);
+    // A process that has slept takes longer to be woken than the floor of the other tests; the 30 ms must show nowhere.
+    compared_within("phase-idle", client, "process", Duration::ZERO, 1e-3);
 }
