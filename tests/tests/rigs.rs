@@ -93,12 +93,9 @@ fn s3_servers_take_what_boto_signs() {
         let refused = boto::drive(strict.address(), &forged, "put")?;
         ensure!(refused[0].error == "SignatureDoesNotMatch", "{refused:?}");
         for open in [s3::s3rver(&lab.workdir, &keys)?, s3::moto(&lab.workdir)?] {
-            for scenario in ["basic"] {
-                let calls = boto::drive(open.address(), &keys[1], scenario)?;
-                let failed: Vec<_> =
-                    calls.iter().filter(|call| call.status >= 300 && call.error != "NoSuchKey").collect();
-                ensure!(failed.is_empty(), "{scenario}: {failed:?}");
-            }
+            let calls = boto::drive(open.address(), &keys[1], "basic")?;
+            let failed: Vec<_> = calls.iter().filter(|call| call.status >= 300 && call.error != "NoSuchKey").collect();
+            ensure!(failed.is_empty(), "{failed:?}");
         }
         let unknown = s3::s3rver(&lab.workdir, &keys)?;
         let nobody = boto::drive(unknown.address(), &KeyPair::new("nobody", "x"), "common")?;
