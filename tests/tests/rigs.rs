@@ -161,7 +161,8 @@ fn tcpdump_times_show_a_slow_app() {
         ensure!(found.len() == 10);
         for exchange in found {
             let process = Duration::from_nanos(exchange.response_first_ns - exchange.request_last_ns);
-            ensure!(process >= Duration::from_millis(20), "{process:?}");
+            // libuv counts in whole milliseconds, so its timers may be early by one.
+            ensure!(process >= Duration::from_millis(19), "{process:?}");
         }
         Ok(())
     });
