@@ -44,7 +44,7 @@ impl Agent {
     }
 
     fn wait_ready(&mut self) -> Result<()> {
-        let end = Instant::now() + wait::WIDE;
+        let end = Instant::now() + wait::stretched(wait::WIDE);
         loop {
             if let Some(status) = self.process.try_wait()? {
                 bail!("ended with {status} before it was ready:\n{}", self.process.log());
@@ -64,6 +64,11 @@ impl Agent {
         std::fs::write(&self.config, config)?;
         self.process.signal(libc::SIGHUP);
         Ok(())
+    }
+
+    /// A signal that does not end it.
+    pub fn signal(&self, signal: libc::c_int) {
+        self.process.signal(signal);
     }
 
     /// SIGTERM and the end.

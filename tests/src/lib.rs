@@ -21,6 +21,7 @@ pub mod python;
 pub mod servers;
 pub mod stats;
 pub mod truth;
+pub mod verifier;
 pub mod wait;
 pub mod wire;
 pub mod workdir;
