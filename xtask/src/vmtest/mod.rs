@@ -3,9 +3,13 @@
 mod boot;
 mod fetch;
 mod matrix;
+mod report;
+mod results;
 mod root;
+mod snapshot;
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -15,7 +19,12 @@ use crate::step::{self, say};
 use crate::workspace::Workspace;
 use crate::{build, toolchain};
 use matrix::Kernel;
+use results::Found;
 use root::Own;
+
+/// What was found last time, and the page that is printed from it.
+const SNAPSHOT: &str = "docs/kernels.snapshot";
+const PAGE: &str = "docs/kernels.md";
 
 const JOB: &str = include_str!("job.sh");
 
@@ -42,6 +51,9 @@ pub struct Args {
     /// Back-ends to test and what they must do, instead of what the matrix says: `fentry:works,tracepoint:refused`
     #[arg(long, value_name = "PLAN")]
     plan: Option<String>,
+    /// Write docs/kernels.snapshot and docs/kernels.md from what is found
+    #[arg(long, conflicts_with_all = ["run", "filter", "plan"])]
+    bless: bool,
     /// Look for newer builds of the kernels
     #[arg(long)]
     refresh: bool,
@@ -51,14 +63,17 @@ pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     let kernels = matrix::select(&args.kernels)?;
     toolchain::for_vms()?;
     let folder = workspace.own_target("vm");
-    let root = root::build(&folder.join("root"), &own(workspace, args)?, args.run.as_deref().unwrap_or(JOB))?;
+    let root = root::Root::build(&folder, &own(workspace, args)?, args.run.as_deref().unwrap_or(JOB))?;
     let queue = Mutex::new(kernels.into_iter());
-    let failures = Mutex::new(Vec::new());
+    let (found, failures) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let work = || {
         while let Some(kernel) = next(&queue) {
-            if let Err(error) = one(&folder, &root, &kernel, args) {
-                say(&format!("[{}] {error:#}", kernel.series));
-                lock(&failures).push(kernel.series);
+            match one(&folder, root.path(), &kernel, args) {
+                Ok(one) => lock(&found).extend(one),
+                Err(error) => {
+                    say(&format!("[{}] {error:#}", kernel.series));
+                    lock(&failures).push(format!("{}: {error:#}", kernel.series));
+                }
             }
         }
     };
@@ -67,11 +82,38 @@ pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
             scope.spawn(work);
         }
     });
-    let failed = lock(&failures);
+    let (found, mut failed) = (lock(&found), lock(&failures));
+    if args.bless {
+        bless(workspace, &found)?;
+    } else if args.filter.is_none() && args.plan.is_none() {
+        failed.extend(unlike_the_snapshot(workspace, &found)?);
+    }
     if !failed.is_empty() {
-        bail!("failed on {}", failed.join(", "));
+        bail!("{}", failed.join("\n"));
     }
     Ok(())
+}
+
+fn kept(workspace: &Workspace) -> Result<Vec<Found>> {
+    let path = workspace.join(SNAPSHOT);
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    snapshot::parse(&text).with_context(|| path.display().to_string())
+}
+
+fn bless(workspace: &Workspace, found: &[Found]) -> Result<()> {
+    let order: Vec<_> = matrix::KERNELS.iter().rev().map(|kernel| kernel.series).collect();
+    let all = snapshot::update(kept(workspace).unwrap_or_default(), found, &order);
+    fs::write(workspace.join(SNAPSHOT), snapshot::render(&all))?;
+    Ok(fs::write(workspace.join(PAGE), report::markdown(&all))?)
+}
+
+fn unlike_the_snapshot(workspace: &Workspace, found: &[Found]) -> Result<Vec<String>> {
+    let kept = kept(workspace)?;
+    let differences = found.iter().flat_map(|one| {
+        let lines = snapshot::differences(&kept, one);
+        lines.into_iter().map(|line| format!("{}: {line} (`cargo xtask vmtest --bless` if it is meant)", one.series))
+    });
+    Ok(differences.collect())
 }
 
 fn next(queue: &Mutex<impl Iterator<Item = Kernel>>) -> Option<Kernel> {
@@ -82,9 +124,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn one(folder: &Path, root: &Path, kernel: &Kernel, args: &Args) -> Result<()> {
+/// Boots one kernel; nothing is found where only a command was run.
+fn one(folder: &Path, root: &Path, kernel: &Kernel, args: &Args) -> Result<Option<Found>> {
     let logs = folder.join(kernel.series);
-    std::fs::create_dir_all(&logs)?;
+    fs::create_dir_all(&logs)?;
+    // Another call of this task may be at the same kernel.
+    let turn = fs::File::create(logs.join("lock"))?;
+    turn.lock()?;
     let image = fetch::image(&logs, kernel, args.refresh)?;
     say(&format!("[{}] boots {}", kernel.series, image.package));
     let plan = args.plan.clone().unwrap_or_else(|| kernel.plan());
@@ -94,13 +140,10 @@ fn one(folder: &Path, root: &Path, kernel: &Kernel, args: &Args) -> Result<()> {
         boot::Guest { name: kernel.series, vmlinuz: &image.vmlinuz, root, cpu: kernel.cpu, words: &words, logs: &logs };
     let output = boot::run(&guest)?;
     if args.run.is_some() {
-        return Ok(());
+        return Ok(None);
     }
-    let bad = output.lines().filter(|line| line.starts_with("@end ") && *line != "@end 0").count();
-    if bad != 0 || !output.contains("@end 0") {
-        bail!("tests failed");
-    }
-    Ok(())
+    let runs = results::parse(&output)?;
+    Ok(Some(Found { series: kernel.series.to_owned(), package: image.package, runs }))
 }
 
 /// The project's own programs, built first.

@@ -42,8 +42,35 @@ pub struct Own {
     pub name: &'static str,
 }
 
-/// Builds the archive beside `folder`, which holds the tree.
-pub fn build(folder: &Path, own: &[Own], job: &str) -> Result<PathBuf> {
+/// The archive; gone at the end.
+#[derive(Debug)]
+pub struct Root {
+    archive: PathBuf,
+}
+
+impl Root {
+    /// Builds it in `folder`, under a name of this process' own: another may be at work there too.
+    pub fn build(folder: &Path, own: &[Own], job: &str) -> Result<Self> {
+        let tree = folder.join(format!("root-{}", std::process::id()));
+        let root = Self { archive: tree.with_extension("cpio") };
+        fill(&tree, own, job)?;
+        archive(&tree, &root.archive)?;
+        Ok(root)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.archive
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        // A leftover below `target` is no reason to fail.
+        let _ = fs::remove_file(&self.archive);
+    }
+}
+
+fn fill(folder: &Path, own: &[Own], job: &str) -> Result<()> {
     let _ = fs::remove_dir_all(folder);
     let mut tree = Tree { root: folder.to_path_buf(), done: BTreeSet::new() };
     for name in ["proc", "sys", "dev", "tmp", "root", "run", "t", "var/log", "etc"] {
@@ -69,8 +96,7 @@ pub fn build(folder: &Path, own: &[Own], job: &str) -> Result<PathBuf> {
     tree.text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n", 0o644)?;
     tree.text("etc/group", "root:x:0:\nnogroup:x:65534:\n", 0o644)?;
     tree.text("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n", 0o644)?;
-    tree.text("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n", 0o644)?;
-    archive(folder)
+    tree.text("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n", 0o644)
 }
 
 struct Tree {
@@ -129,18 +155,16 @@ fn libraries(ldd: &str) -> impl Iterator<Item = &Path> {
 }
 
 /// Uncompressed: unpacking costs more in an emulator than reading.
-fn archive(folder: &Path) -> Result<PathBuf> {
-    let to = folder.with_extension("cpio");
+fn archive(folder: &Path, to: &Path) -> Result<()> {
     let mut cpio = Command::new("cpio");
     cpio.args(["--create", "--format=newc", "--null", "--quiet", "--owner=0:0"]).current_dir(folder);
-    let mut cpio = cpio.stdin(Stdio::piped()).stdout(File::create(&to)?).spawn().context("cannot start cpio")?;
+    let mut cpio = cpio.stdin(Stdio::piped()).stdout(File::create(to)?).spawn().context("cannot start cpio")?;
     let input = cpio.stdin.take().context("cpio's input")?;
     let found = Command::new("find").args([".", "-print0"]).current_dir(folder).stdout(input).status()?;
     if !cpio.wait()?.success() || !found.success() {
         bail!("cannot archive {}", folder.display());
     }
-    fs::remove_dir_all(folder)?;
-    Ok(to)
+    Ok(fs::remove_dir_all(folder)?)
 }
 
 #[cfg(test)]
