@@ -182,6 +182,8 @@ pub struct Flow {
     pub call_base: u64,
     /// Number of `struct iovec`; 0 for a plain buffer.
     pub call_segments: u64,
+    /// Bytes of the first of them that are not of the call.
+    pub call_skip: u64,
     /// Where the bytes to be copied next stand in user memory.
     pub copy_from: u64,
     /// How many they are.
