@@ -47,13 +47,13 @@ impl Agent {
         let end = Instant::now() + wait::stretched(wait::WIDE);
         loop {
             if let Some(status) = self.process.try_wait()? {
-                bail!("ended with {status} before it was ready:\n{}", self.process.log());
+                bail!("ended with {status} before it was ready:\n{}", excerpt(&self.process.log()));
             }
             if self.get("/readyz").is_ok_and(|(status, _)| status == 200) {
                 return Ok(());
             }
             if Instant::now() > end {
-                bail!("not ready within {:?}:\n{}", wait::WIDE, self.process.log());
+                bail!("not ready within {:?}:\n{}", wait::WIDE, excerpt(&self.process.log()));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -130,4 +130,14 @@ impl Agent {
     pub fn cpu_ns(&self) -> Result<u64> {
         proc::cpu_ns(self.pid())
     }
+}
+
+/// The beginning and the end: what the verifier says of a program that it refuses may be megabytes.
+fn excerpt(log: &str) -> String {
+    const LINES: usize = 12;
+    let lines: Vec<&str> = log.lines().collect();
+    if lines.len() <= 2 * LINES {
+        return log.to_owned();
+    }
+    format!("{}\n[…]\n{}", lines[..LINES].join("\n"), lines[lines.len() - LINES..].join("\n"))
 }

@@ -43,7 +43,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { ring_bytes: 4 << 20, wake_bytes: 128 << 10, discover: true, probe_log: false, max_flows: 65_536, backend: None }
+        Self {
+            ring_bytes: 4 << 20,
+            wake_bytes: 128 << 10,
+            discover: true,
+            probe_log: false,
+            max_flows: 65_536,
+            backend: None,
+        }
     }
 }
 

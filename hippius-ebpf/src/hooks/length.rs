@@ -23,7 +23,10 @@ pub fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     let result = ctx.arg::<i32>(1);
-    if result > 0 && ctx.arg::<i32>(2) & NO_TRAFFIC == 0 && flows::account::<false>(socket, SystemCall, u64::from(result as u32)) {
+    if result > 0
+        && ctx.arg::<i32>(2) & NO_TRAFFIC == 0
+        && flows::account::<false>(socket, SystemCall, u64::from(result as u32))
+    {
         next(&ctx, RECV_ON.pointer());
         flows::end_call::<false>(socket);
     }

@@ -3,10 +3,10 @@
 //! The call in flight need not be the one that moved the bytes: io_uring completes receives for a task that sits in
 //! an unrelated `read`. So the file behind the call's descriptor has to be the socket's own file, or nothing is copied.
 
+use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::{
     bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_probe_read_user, bpf_task_pt_regs,
 };
-use aya_ebpf::Global;
 use hippius_common::fields::backend;
 use hippius_common::flow::Flow;
 use hippius_common::loss::{self, LossReason};
@@ -93,9 +93,7 @@ pub fn in_flight(socket: Socket) -> Result<InFlight, LossReason> {
     let second = registers.read_at::<u64>(arch::SI);
     let third = registers.read_at::<u64>(arch::DX);
     match registers.read_at::<u64>(arch::ORIG_AX) {
-        arch::READ | arch::WRITE | arch::SENDTO | arch::RECVFROM => {
-            Ok(InFlight::Buffer(UserBuffer::plain(second)))
-        }
+        arch::READ | arch::WRITE | arch::SENDTO | arch::RECVFROM => Ok(InFlight::Buffer(UserBuffer::plain(second))),
         arch::READV | arch::WRITEV | arch::PREADV2 | arch::PWRITEV2 => {
             Ok(InFlight::Buffer(UserBuffer::scattered(second, third, 0)))
         }

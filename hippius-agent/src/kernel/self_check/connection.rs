@@ -117,13 +117,7 @@ fn truth(name: &'static str, server: &TcpStream) -> io::Result<Truth> {
     let mut len = size_of::<u64>() as libc::socklen_t;
     // SAFETY: both pointers are valid for the call, and `len` is the size of what the first points to.
     let result = unsafe {
-        libc::getsockopt(
-            server.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_COOKIE,
-            (&raw mut cookie).cast(),
-            &raw mut len,
-        )
+        libc::getsockopt(server.as_raw_fd(), libc::SOL_SOCKET, libc::SO_COOKIE, (&raw mut cookie).cast(), &raw mut len)
     };
     if result != 0 {
         return Err(io::Error::last_os_error());
