@@ -188,6 +188,8 @@ pub struct Flow {
     pub copy_from: u64,
     /// How many they are.
     pub copy_len: u64,
+    /// Where they go: an offset in the capture.
+    pub copy_at: u64,
     /// Bytes in the capture before the last copy.
     pub captured_before: u32,
     /// Bytes that the last copy added.

@@ -6,7 +6,9 @@
 //! When the function returns, its iterator (`struct iov_iter`) has moved over the bytes. It is wound back the way the
 //! kernel does it (lib/iov_iter.c, iov_iter_revert), by exactly the accepted bytes, and only if it moved by so many.
 
+use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
+use hippius_common::fields::ABSENT;
 use hippius_common::loss::{self, LossReason};
 use hippius_ebpf::capture::memory::{load, store};
 
@@ -48,18 +50,30 @@ impl Message {
         let kind = u32::from(self.header.read::<u8>(&ITER_TYPE));
         let kind = if ITER_HAS_DIRECTION.load() != 0 { kind & !1 } else { kind };
         let offset = self.header.read::<u64>(&ITER_OFFSET);
-        if kind == ITER_UBUF.load() {
-            let address = self.header.read::<u64>(&ITER_ADDRESS);
+        if ITER_ADDRESS.load() != ABSENT && kind == ITER_UBUF.load() {
+            let address = self.pointer(&ITER_ADDRESS)?;
             return Ok(UserBuffer::plain(address.wrapping_add(offset).wrapping_sub(bytes)));
         }
         if kind != ITER_IOVEC.load() {
             return Err(loss::NO_BUFFER);
         }
-        let segment = self.header.read::<u64>(&ITER_SEGMENTS);
+        let segment = self.pointer(&ITER_SEGMENTS)?;
         if bytes <= offset {
             return Ok(UserBuffer::scattered(segment, 1, offset - bytes));
         }
         rewind(segment, bytes - offset)
+    }
+
+    /// A pointer as a number: read as a field, it would be a typed pointer that must not be calculated with.
+    #[inline(always)]
+    fn pointer(self, offset: &Global<u32>) -> Result<u64, LossReason> {
+        let mut pointer = 0u64;
+        // SAFETY: writes eight bytes to the stack; a bad address is an error, not a fault.
+        let result = unsafe {
+            let from = self.header.0.add(offset.load() as usize);
+            bpf_probe_read_kernel((&raw mut pointer).cast(), 8, from.cast())
+        };
+        if result == 0 { Ok(pointer) } else { Err(loss::NO_BUFFER) }
     }
 }
 
