@@ -21,6 +21,7 @@ pub struct Image {
 
 /// Gives the kernel from `folder`, fetched first where it is missing or `refresh` is asked for.
 pub fn image(folder: &Path, kernel: &Kernel, refresh: bool) -> Result<Image> {
+    fs::create_dir_all(folder)?;
     let (vmlinuz, package) = (folder.join("vmlinuz"), folder.join("package"));
     if !refresh && vmlinuz.is_file() {
         let package = fs::read_to_string(&package)?.trim().to_owned();

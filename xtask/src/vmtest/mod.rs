@@ -35,7 +35,7 @@ const AT_ONCE: usize = 2;
 ///
 /// Kernels come through apt, with a state of their own below target/vm; nothing of this machine is upgraded. What a guest
 /// said is left in target/vm/KERNEL.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub struct Args {
     /// Kernels, such as 5.10 [default: all]
     kernels: Vec<String>,
@@ -57,6 +57,22 @@ pub struct Args {
     /// Look for newer builds of the kernels
     #[arg(long)]
     refresh: bool,
+}
+
+impl Args {
+    /// The whole matrix with this agent.
+    pub fn all(agent: PathBuf) -> Self {
+        Self { agent: Some(agent), ..Self::default() }
+    }
+}
+
+/// Fetches what the task needs, as far as it is missing: an emulator and all kernels.
+pub fn prepare(workspace: &Workspace) -> Result<()> {
+    toolchain::for_vms()?;
+    for kernel in matrix::KERNELS {
+        fetch::image(&workspace.own_target("vm").join(kernel.series), &kernel, false)?;
+    }
+    Ok(())
 }
 
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
