@@ -5,7 +5,7 @@ use core::intrinsics::{AtomicOrdering, atomic_xadd};
 use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_ktime_get_ns};
 use hippius_common::flow::{Flow, MAX_TRIES, flag, phase};
 use hippius_common::loss;
-use hippius_ebpf::capture::memory::load;
+use hippius_ebpf::capture::memory::{load, store};
 use hippius_ebpf::capture::walk::{begin_call, finish, resync, skip, step};
 use hippius_ebpf::capture::{lose, settle, side, start};
 
@@ -134,7 +134,7 @@ fn read_heads<const OUT: bool>(
         return false;
     }
     flow.header.version = flow.header.version.wrapping_add(1);
-    flow.lost_before = u32::from(side::<OUT>(flow).phase == phase::LOST);
+    flow.lost_before = u16::from(side::<OUT>(flow).phase == phase::LOST);
     begin_call::<OUT>(flow, bytes, now_ns);
     match origin.buffer(socket, flow, bytes) {
         Ok(buffer) => {
@@ -160,35 +160,45 @@ pub fn go_on<const OUT: bool>(socket: Socket) -> bool {
     if !step::<OUT>(flow, &mut call) {
         return true;
     }
-    end_call::<OUT>(socket);
+    end::<OUT>(flow);
     false
 }
 
 /// Ends a call that took several runs, or more than are allowed.
 #[inline(always)]
 pub fn end_call<const OUT: bool>(socket: Socket) {
-    let Some(flow) = find(socket) else { return };
+    if let Some(flow) = find(socket) {
+        end::<OUT>(flow);
+    }
+}
+
+#[inline(always)]
+fn end<const OUT: bool>(flow: &mut Flow) {
     let mut call = BufferCall { buffer: UserBuffer::load(flow) };
     finish::<OUT>(flow, &mut call);
     leave::<OUT>(flow);
 }
 
 /// Takes the flow for this program, unless another has it. Two that come in the same moment may both be sent away.
-/// Adding is the one atomic instruction that kernels before 5.12 have; it does not return the value.
+///
+/// Adding is the one atomic instruction that kernels before 5.12 take, and it does not return the value. So `entered`
+/// counts those who hold or have held the flow and those who try; `left` counts those who gave it back. If nothing but
+/// the own attempt was added since `left` was read, nobody holds the flow, and all who come later see this attempt.
 #[inline(always)]
 fn enter(flow: &mut Flow) -> bool {
-    add(&mut flow.busy, 1);
-    if load(&flow.busy) == 1 {
+    let left = load(&flow.left);
+    add(&mut flow.entered, 1);
+    if load(&flow.entered) == left.wrapping_add(1) {
         return true;
     }
-    add(&mut flow.busy, u64::MAX);
+    add(&mut flow.entered, u64::MAX);
     false
 }
 
 #[inline(always)]
 fn add(word: &mut u64, value: u64) {
     // SAFETY: a word of the flow, which outlives this program's run. Relaxed is what makes it the plain instruction;
-    // on x86 it is a full barrier nevertheless.
+    // on x86-64 it is a full barrier nevertheless.
     unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(word, value) };
 }
 
@@ -201,7 +211,10 @@ fn leave<const OUT: bool>(flow: &mut Flow) {
         }
     }
     flow.header.version = flow.header.version.wrapping_add(1);
-    add(&mut flow.busy, u64::MAX);
+    // A plain store: on x86-64 all that was written to the flow is visible before it is (total store order), and a locked
+    // one would wait until all that was written to the ring is.
+    let left = load(&flow.left);
+    store(&mut flow.left, left.wrapping_add(1));
     if flow.tries > MAX_TRIES && flow.header.inbound.messages == 0 {
         settle::opaque(flow);
     }
