@@ -191,8 +191,8 @@ fn test_binary(workspace: &Workspace) -> Result<PathBuf> {
 
 /// The last `"executable":"…"` of cargo's messages that belongs to the test.
 fn executable(messages: &str) -> Option<OsString> {
-    let lines = messages.lines().filter(|line| line.contains("\"name\":\"kernels\""));
-    let path = lines.filter_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next()).last()?;
+    let mut lines = messages.lines().rev().filter(|line| line.contains("\"name\":\"kernels\""));
+    let path = lines.find_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next())?;
     Some(path.into())
 }
 
