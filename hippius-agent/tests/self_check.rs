@@ -3,8 +3,9 @@
 
 use hippius_agent::kernel::backend::PREFERENCE;
 use hippius_agent::kernel::btf::KernelTypes;
+use hippius_agent::kernel::error::LoadError;
 use hippius_agent::kernel::facts::Facts;
-use hippius_agent::kernel::loader::{LoadError, PORT_WORDS, Probes, Settings, load_with};
+use hippius_agent::kernel::loader::{PORT_WORDS, Probes, Settings, load_with};
 use hippius_common::fields::{FIELDS, Place};
 
 /// No other field of the same meaning stands so far away. Smaller than any structure of the table.

@@ -1,21 +1,21 @@
 //! Loads the kernel object, fills in what depends on this host, attaches the programs of one back-end.
 
-use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use aya::maps::{Array, Map, MapData, PerCpuArray, ProgramArray, RingBuf};
-use aya::programs::{BtfTracePoint, FEntry, FExit, Iter, Program, ProgramError, ProgramFd};
+use aya::programs::{BtfTracePoint, FEntry, FExit, Iter, Program, ProgramFd};
 use aya::{Btf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use hippius_common::ABI_GLOBAL;
 use hippius_common::loss::REASONS;
 
 use super::backend::{Attachment, Backend, Hook, PREFERENCE, plan};
-use super::btf::{BtfError, KernelTypes};
+use super::btf::KernelTypes;
 use super::clock::monotonic_ns;
+use super::error::LoadError;
 use super::facts::Facts;
-use super::self_check::{self, SelfCheckError};
+use super::self_check;
 use super::sweep::Sweeper;
 
 /// The kernel object, as built by `cargo xtask build`.
@@ -52,60 +52,6 @@ impl Default for Settings {
             backend: None,
         }
     }
-}
-
-/// Why the programs do not run here.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// Offsets are not to be had.
-    #[error(transparent)]
-    Types(#[from] BtfError),
-    /// aya cannot use the kernel's BTF.
-    #[error("cannot use the kernel's BTF: {0}")]
-    Btf(#[from] aya::BtfError),
-    /// The object or its maps are refused.
-    #[error("cannot load the kernel object: {}", explain(.0))]
-    Object(#[from] aya::EbpfError),
-    /// A map cannot be used.
-    #[error("cannot use a map of the kernel object: {}", explain(.0))]
-    Map(#[from] aya::maps::MapError),
-    /// A program is refused.
-    #[error("the kernel refuses the program {name}: {}", explain(.source))]
-    Program {
-        /// Which program.
-        name: &'static str,
-        /// The kernel's answer with the verifier's log.
-        source: Box<ProgramError>,
-    },
-    /// The iterator is refused.
-    #[error("the kernel refuses the iterator over socket storage: {0}")]
-    Sweep(#[from] io::Error),
-    /// The programs' debug output cannot be read.
-    #[error("cannot read the programs' log: {0}")]
-    Log(#[from] aya_log::Error),
-    /// The kernel lacks what the back-end needs.
-    #[error("{0}")]
-    Lacking(String),
-    /// What the probes report is not what happened.
-    #[error("the self-check refuses it: {0}")]
-    SelfCheck(#[from] SelfCheckError),
-    /// No back-end works.
-    #[error("no capture back-end works here: {0}")]
-    NoBackend(String),
-    /// The object was built for another version of the agent.
-    #[error("the kernel object lacks {0}: agent and object are of different builds, run `cargo xtask build`")]
-    Foreign(&'static str),
-}
-
-/// An error with all its causes; the verifier's log is one of them.
-fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// The attached programs and their maps. Dropping it detaches them.
@@ -224,8 +170,28 @@ pub fn load_with(
     Err(LoadError::NoBackend(reasons.join("; ")))
 }
 
+/// Loads the programs of one back-end and attaches nothing.
+pub fn try_load(backend: Backend, settings: &Settings) -> Result<(), LoadError> {
+    let types = KernelTypes::of_running_kernel()?;
+    let facts = Facts::of(&types)?;
+    prepare(backend, settings, &types, &facts).map(drop)
+}
+
 /// Loads one back-end and attaches it; no port is watched yet.
 fn attach(backend: Backend, settings: &Settings, types: &KernelTypes, facts: &Facts) -> Result<Probes, LoadError> {
+    let (mut probes, plan) = prepare(backend, settings, types, facts)?;
+    for attachment in plan.iter().filter(|attachment| attachment.array.is_none()) {
+        attach_program(&mut probes.controls.ebpf, attachment)?;
+    }
+    Ok(probes)
+}
+
+fn prepare(
+    backend: Backend,
+    settings: &Settings,
+    types: &KernelTypes,
+    facts: &Facts,
+) -> Result<(Probes, Vec<Attachment>), LoadError> {
     let plan = plan(backend, types, facts).map_err(LoadError::Lacking)?;
     let btf = Btf::from_sys_fs()?;
     let mut ebpf = load_object(settings, backend, facts, &btf)?;
@@ -242,12 +208,9 @@ fn attach(backend: Backend, settings: &Settings, types: &KernelTypes, facts: &Fa
         }
     }
     let (sweeper, sweep) = load_sweeper(&mut ebpf, facts, &btf)?;
-    for attachment in plan.iter().filter(|attachment| attachment.array.is_none()) {
-        attach_program(&mut ebpf, attachment)?;
-    }
     let programs = plan.iter().map(|attachment| attachment.program).chain([sweep]).collect();
     let controls = Controls { losses, ports, discover, programs, ebpf };
-    Ok(Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), since_ns: 0 })
+    Ok((Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), since_ns: 0 }, plan))
 }
 
 fn load_program(ebpf: &mut Ebpf, attachment: &Attachment, btf: &Btf) -> Result<ProgramFd, LoadError> {
@@ -269,9 +232,9 @@ fn attach_program(ebpf: &mut Ebpf, attachment: &Attachment) -> Result<(), LoadEr
     let program = program(ebpf, name)?;
     let attached = (|| {
         match attachment.hook {
-            Hook::Tracepoint => drop(<&mut BtfTracePoint>::try_from(program)?.attach()?),
-            Hook::Entry => drop(<&mut FEntry>::try_from(program)?.attach()?),
-            Hook::Exit => drop(<&mut FExit>::try_from(program)?.attach()?),
+            Hook::Tracepoint => <&mut BtfTracePoint>::try_from(program)?.attach().map(|_| ())?,
+            Hook::Entry => <&mut FEntry>::try_from(program)?.attach().map(|_| ())?,
+            Hook::Exit => <&mut FExit>::try_from(program)?.attach().map(|_| ())?,
         }
         Ok(())
     })();

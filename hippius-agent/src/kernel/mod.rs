@@ -5,6 +5,7 @@
 pub mod backend;
 pub mod btf;
 pub mod clock;
+pub mod error;
 pub mod facts;
 pub mod harden;
 pub mod listeners;
