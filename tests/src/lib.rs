@@ -22,6 +22,7 @@ pub mod python;
 pub mod servers;
 pub mod stats;
 pub mod truth;
+pub mod verifier;
 pub mod wait;
 pub mod wire;
 pub mod workdir;
