@@ -52,6 +52,8 @@ fn what_the_example_calls_a_default_is_one() {
     example.capture.discover = true;
     example.services.clear();
     example.operations.clear();
+    example.redis.clear();
+    example.postgres.clear();
     assert_eq!(example, default);
 }
 
@@ -66,6 +68,11 @@ fn settings_that_are_switched_off_in_the_example_are_good() {
         ("secrets/redis-auth-url", "redis://127.0.0.1"),
         ("secrets/redis-accounts-url", "redis://127.0.0.1"),
         ("secrets/postgres-url", "postgres://127.0.0.1"),
+        ("secrets/redis-password", "x"),
+        ("secrets/postgres-password", "x"),
+        ("ca.pem", ""),
+        ("agent.pem", ""),
+        ("agent.key", ""),
     ] {
         std::fs::write(folder.join(file), text).unwrap();
     }
