@@ -13,6 +13,7 @@ pub mod check;
 pub mod classify;
 pub mod cli;
 pub mod config;
+pub mod connect;
 pub mod connection;
 pub mod daemon;
 pub mod decode;

@@ -13,7 +13,11 @@ pub(super) static QUERIES: &[Query] = &[
         labels: STATE,
         values: &[
             &[gauge("pg_stat_activity_count", STATE, "Connections in this state.")],
-            &[gauge("pg_stat_activity_max_tx_duration", STATE, "Age of the oldest open transaction of the connections in this state, in seconds.")],
+            &[gauge(
+                "pg_stat_activity_max_tx_duration",
+                STATE,
+                "Age of the oldest open transaction of the connections in this state, in seconds.",
+            )],
         ],
         sql: &[(
             13,
@@ -28,7 +32,11 @@ pub(super) static QUERIES: &[Query] = &[
         collector: "pool",
         every: Every::Poll,
         labels: CLIENT,
-        values: &[&[gauge("pg_pool_connections", CLIENT, "Connections of clients to the watched database, by the name that the client gives itself.")]],
+        values: &[&[gauge(
+            "pg_pool_connections",
+            CLIENT,
+            "Connections of clients to the watched database, by the name that the client gives itself.",
+        )]],
         // A client may give itself any name: what comes after the largest is added up under __other__.
         sql: &[(
             13,
@@ -59,7 +67,11 @@ pub(super) static QUERIES: &[Query] = &[
         labels: &[],
         values: &[
             &[gauge("pg_long_running_transactions", &[], "Transactions that are open, autovacuum left out.")],
-            &[gauge("pg_long_running_transactions_oldest_timestamp_seconds", &[], "Age of the oldest of them in seconds; the name is inherited.")],
+            &[gauge(
+                "pg_long_running_transactions_oldest_timestamp_seconds",
+                &[],
+                "Age of the oldest of them in seconds; the name is inherited.",
+            )],
         ],
         sql: &[(
             13,

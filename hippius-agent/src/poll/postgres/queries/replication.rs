@@ -13,7 +13,18 @@ pub(super) static QUERIES: &[Query] = &[
         every: Every::Poll,
         labels: &[],
         values: &[
-            &[gauge("pg_replication_lag_seconds", &[], "Time by which this standby is behind its primary, in seconds; 0 on a primary."), gauge("pg_replication_lag", &[], "Time by which this standby is behind its primary, in seconds; 0 on a primary.")],
+            &[
+                gauge(
+                    "pg_replication_lag_seconds",
+                    &[],
+                    "Time by which this standby is behind its primary, in seconds; 0 on a primary.",
+                ),
+                gauge(
+                    "pg_replication_lag",
+                    &[],
+                    "Time by which this standby is behind its primary, in seconds; 0 on a primary.",
+                ),
+            ],
             &[gauge("pg_replication_is_replica", &[], "1 on a standby, else 0.")],
         ],
         // Without new transactions the last one grows old though nothing is missing: then there is no lag.
@@ -31,7 +42,11 @@ pub(super) static QUERIES: &[Query] = &[
         labels: SLOT_DATABASE,
         values: &[
             &[gauge("pg_replication_slots_active", SLOT_DATABASE, "1 when somebody reads from the slot, else 0.")],
-            &[gauge("pg_replication_slots_pg_wal_lsn_diff", SLOT_DATABASE, "Bytes of the write-ahead log that are kept for the slot.")],
+            &[gauge(
+                "pg_replication_slots_pg_wal_lsn_diff",
+                SLOT_DATABASE,
+                "Bytes of the write-ahead log that are kept for the slot.",
+            )],
         ],
         sql: &[(
             13,
@@ -44,10 +59,22 @@ pub(super) static QUERIES: &[Query] = &[
         every: Every::Poll,
         labels: SLOT_TYPE,
         values: &[
-            &[gauge("pg_replication_slots_slot_current_wal_lsn", SLOT_TYPE, "End of the server's write-ahead log, in bytes.")],
-            &[gauge("pg_replication_slots_slot_confirmed_flush_lsn", SLOT_TYPE, "How far the reader of a logical slot has confirmed, in bytes; absent while nobody reads.")],
+            &[gauge(
+                "pg_replication_slots_slot_current_wal_lsn",
+                SLOT_TYPE,
+                "End of the server's write-ahead log, in bytes.",
+            )],
+            &[gauge(
+                "pg_replication_slots_slot_confirmed_flush_lsn",
+                SLOT_TYPE,
+                "How far the reader of a logical slot has confirmed, in bytes; absent while nobody reads.",
+            )],
             &[gauge("pg_replication_slots_slot_is_active", SLOT_TYPE, "1 when somebody reads from the slot, else 0.")],
-            &[gauge("pg_replication_slots_safe_wal_size_bytes", SLOT_TYPE, "Bytes that may still be written before the slot is in danger; absent without a limit.")],
+            &[gauge(
+                "pg_replication_slots_safe_wal_size_bytes",
+                SLOT_TYPE,
+                "Bytes that may still be written before the slot is in danger; absent without a limit.",
+            )],
         ],
         sql: &[(
             13,
@@ -61,16 +88,31 @@ pub(super) static QUERIES: &[Query] = &[
         collector: "replication_slot_wal",
         every: Every::Poll,
         labels: SLOT_STATUS,
-        values: &[&[gauge("pg_replication_slots_wal_status", SLOT_STATUS, "Always 1; whether the log that the slot needs is there.")]],
-        sql: &[(13, "SELECT slot_name, slot_type, wal_status, 1 FROM pg_replication_slots WHERE wal_status IS NOT NULL")],
+        values: &[&[gauge(
+            "pg_replication_slots_wal_status",
+            SLOT_STATUS,
+            "Always 1; whether the log that the slot needs is there.",
+        )]],
+        sql: &[(
+            13,
+            "SELECT slot_name, slot_type, wal_status, 1 FROM pg_replication_slots WHERE wal_status IS NOT NULL",
+        )],
     },
     Query {
         collector: "stat_replication",
         every: Every::Poll,
         labels: STANDBY,
         values: &[
-            &[gauge("pg_stat_replication_pg_current_wal_lsn_bytes", STANDBY, "End of the server's write-ahead log, in bytes.")],
-            &[gauge("pg_stat_replication_pg_wal_lsn_diff", STANDBY, "Bytes of the write-ahead log that the standby has not replayed.")],
+            &[gauge(
+                "pg_stat_replication_pg_current_wal_lsn_bytes",
+                STANDBY,
+                "End of the server's write-ahead log, in bytes.",
+            )],
+            &[gauge(
+                "pg_stat_replication_pg_wal_lsn_diff",
+                STANDBY,
+                "Bytes of the write-ahead log that the standby has not replayed.",
+            )],
         ],
         sql: &[(
             13,

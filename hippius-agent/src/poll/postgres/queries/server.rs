@@ -12,10 +12,7 @@ pub(super) static QUERIES: &[Query] = &[
         labels: VERSION,
         values: &[&[untyped("pg_static", VERSION, "Always 1; version of the server.")]],
         // The exporter writes three numbers, of which the last is always 0 since version 10.
-        sql: &[(
-            13,
-            "SELECT version(), substring(current_setting('server_version') from '^[0-9.]+') || '.0', 1",
-        )],
+        sql: &[(13, "SELECT version(), substring(current_setting('server_version') from '^[0-9.]+') || '.0', 1")],
     },
     Query {
         collector: "postmaster",
@@ -37,8 +34,16 @@ pub(super) static QUERIES: &[Query] = &[
         labels: &[],
         values: &[
             &[gauge("pg_settings_max_connections", &[], "Connections that the server allows.")],
-            &[gauge("pg_settings_superuser_reserved_connections", &[], "Connections of these that only superusers get.")],
-            &[gauge("pg_settings_max_locks_per_transaction", &[], "Locks per transaction that the lock table has room for.")],
+            &[gauge(
+                "pg_settings_superuser_reserved_connections",
+                &[],
+                "Connections of these that only superusers get.",
+            )],
+            &[gauge(
+                "pg_settings_max_locks_per_transaction",
+                &[],
+                "Locks per transaction that the lock table has room for.",
+            )],
             &[gauge("pg_settings_max_worker_processes", &[], "Background processes that the server allows.")],
             &[gauge("pg_settings_max_parallel_workers", &[], "Processes for parallel queries that the server allows.")],
             &[gauge("pg_settings_random_page_cost", &[], "The planner's cost of a page out of order.")],

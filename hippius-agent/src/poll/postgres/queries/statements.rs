@@ -9,8 +9,16 @@ const VALUES: &[&[Spec]] = &[
     &[counter("pg_stat_statements_calls_total", STATEMENT, "Executions of the statement.")],
     &[counter("pg_stat_statements_seconds_total", STATEMENT, "Time spent executing the statement, in seconds.")],
     &[counter("pg_stat_statements_rows_total", STATEMENT, "Rows that the statement returned or changed.")],
-    &[counter("pg_stat_statements_block_read_seconds_total", STATEMENT, "Time that the statement spent reading blocks in seconds, with track_io_timing.")],
-    &[counter("pg_stat_statements_block_write_seconds_total", STATEMENT, "Time that the statement spent writing blocks in seconds, with track_io_timing.")],
+    &[counter(
+        "pg_stat_statements_block_read_seconds_total",
+        STATEMENT,
+        "Time that the statement spent reading blocks in seconds, with track_io_timing.",
+    )],
+    &[counter(
+        "pg_stat_statements_block_write_seconds_total",
+        STATEMENT,
+        "Time that the statement spent writing blocks in seconds, with track_io_timing.",
+    )],
 ];
 
 /// `pg_stat_statements(false)` gives no texts, and so does not read the file that holds them. From 14 on a statement

@@ -24,11 +24,31 @@ pub(super) static QUERIES: &[Query] = &[
             &[counter("pg_stat_user_tables_n_tup_hot_upd", TABLE, "Rows updated without a new index entry.")],
             &[gauge("pg_stat_user_tables_n_live_tup", TABLE, "Live rows, estimated.")],
             &[gauge("pg_stat_user_tables_n_dead_tup", TABLE, "Dead rows, estimated.")],
-            &[gauge("pg_stat_user_tables_n_mod_since_analyze", TABLE, "Rows changed since the last analyze, estimated.")],
-            &[gauge("pg_stat_user_tables_last_vacuum", TABLE, "Last vacuum by hand, in seconds since 1970; 0 for never.")],
-            &[gauge("pg_stat_user_tables_last_autovacuum", TABLE, "Last vacuum by the daemon, in seconds since 1970; 0 for never.")],
-            &[gauge("pg_stat_user_tables_last_analyze", TABLE, "Last analyze by hand, in seconds since 1970; 0 for never.")],
-            &[gauge("pg_stat_user_tables_last_autoanalyze", TABLE, "Last analyze by the daemon, in seconds since 1970; 0 for never.")],
+            &[gauge(
+                "pg_stat_user_tables_n_mod_since_analyze",
+                TABLE,
+                "Rows changed since the last analyze, estimated.",
+            )],
+            &[gauge(
+                "pg_stat_user_tables_last_vacuum",
+                TABLE,
+                "Last vacuum by hand, in seconds since 1970; 0 for never.",
+            )],
+            &[gauge(
+                "pg_stat_user_tables_last_autovacuum",
+                TABLE,
+                "Last vacuum by the daemon, in seconds since 1970; 0 for never.",
+            )],
+            &[gauge(
+                "pg_stat_user_tables_last_analyze",
+                TABLE,
+                "Last analyze by hand, in seconds since 1970; 0 for never.",
+            )],
+            &[gauge(
+                "pg_stat_user_tables_last_autoanalyze",
+                TABLE,
+                "Last analyze by the daemon, in seconds since 1970; 0 for never.",
+            )],
             &[counter("pg_stat_user_tables_vacuum_count", TABLE, "Vacuums by hand.")],
             &[counter("pg_stat_user_tables_autovacuum_count", TABLE, "Vacuums by the daemon.")],
             &[counter("pg_stat_user_tables_analyze_count", TABLE, "Analyzes by hand.")],
@@ -54,13 +74,33 @@ pub(super) static QUERIES: &[Query] = &[
         labels: TABLE,
         values: &[
             &[counter("pg_statio_user_tables_heap_blocks_read", TABLE, "Blocks of the table read from disk.")],
-            &[counter("pg_statio_user_tables_heap_blocks_hit", TABLE, "Blocks of the table found in the buffer cache.")],
+            &[counter(
+                "pg_statio_user_tables_heap_blocks_hit",
+                TABLE,
+                "Blocks of the table found in the buffer cache.",
+            )],
             &[counter("pg_statio_user_tables_idx_blocks_read", TABLE, "Blocks of its indexes read from disk.")],
-            &[counter("pg_statio_user_tables_idx_blocks_hit", TABLE, "Blocks of its indexes found in the buffer cache.")],
+            &[counter(
+                "pg_statio_user_tables_idx_blocks_hit",
+                TABLE,
+                "Blocks of its indexes found in the buffer cache.",
+            )],
             &[counter("pg_statio_user_tables_toast_blocks_read", TABLE, "Blocks of its TOAST table read from disk.")],
-            &[counter("pg_statio_user_tables_toast_blocks_hit", TABLE, "Blocks of its TOAST table found in the buffer cache.")],
-            &[counter("pg_statio_user_tables_tidx_blocks_read", TABLE, "Blocks of its TOAST table's index read from disk.")],
-            &[counter("pg_statio_user_tables_tidx_blocks_hit", TABLE, "Blocks of its TOAST table's index found in the buffer cache.")],
+            &[counter(
+                "pg_statio_user_tables_toast_blocks_hit",
+                TABLE,
+                "Blocks of its TOAST table found in the buffer cache.",
+            )],
+            &[counter(
+                "pg_statio_user_tables_tidx_blocks_read",
+                TABLE,
+                "Blocks of its TOAST table's index read from disk.",
+            )],
+            &[counter(
+                "pg_statio_user_tables_tidx_blocks_hit",
+                TABLE,
+                "Blocks of its TOAST table's index found in the buffer cache.",
+            )],
         ],
         sql: &[(
             13,
@@ -76,7 +116,11 @@ pub(super) static QUERIES: &[Query] = &[
         collector: "tables_left_out",
         every: Every::Slow,
         labels: DATABASE,
-        values: &[&[gauge("hippius_pg_tables_left_out", DATABASE, "Tables of the watched database beyond the largest, which have no series.")]],
+        values: &[&[gauge(
+            "hippius_pg_tables_left_out",
+            DATABASE,
+            "Tables of the watched database beyond the largest, which have no series.",
+        )]],
         sql: &[(
             13,
             "SELECT current_database(), greatest(0, count(*) - {tables}) FROM pg_class c JOIN pg_namespace n \
@@ -93,8 +137,16 @@ pub(super) static QUERIES: &[Query] = &[
             &[gauge("pg_stat_progress_vacuum_heap_blks_scanned", RELATION, "Blocks scanned so far.")],
             &[gauge("pg_stat_progress_vacuum_heap_blks_vacuumed", RELATION, "Blocks vacuumed so far.")],
             &[gauge("pg_stat_progress_vacuum_index_vacuums", RELATION, "Finished rounds over the indexes.")],
-            &[gauge("pg_stat_progress_vacuum_max_dead_tuples", RELATION, "Dead rows that can be kept before a round over the indexes (before PostgreSQL 17).")],
-            &[gauge("pg_stat_progress_vacuum_num_dead_tuples", RELATION, "Dead rows found since the last round over the indexes.")],
+            &[gauge(
+                "pg_stat_progress_vacuum_max_dead_tuples",
+                RELATION,
+                "Dead rows that can be kept before a round over the indexes (before PostgreSQL 17).",
+            )],
+            &[gauge(
+                "pg_stat_progress_vacuum_num_dead_tuples",
+                RELATION,
+                "Dead rows found since the last round over the indexes.",
+            )],
         ],
         sql: &[
             (

@@ -10,15 +10,76 @@ pub(super) static QUERIES: &[Query] = &[
         values: &[
             &[counter("pg_stat_bgwriter_checkpoints_timed_total", &[], "Checkpoints whose time had come.")],
             &[counter("pg_stat_bgwriter_checkpoints_req_total", &[], "Checkpoints that were asked for.")],
-            &[counter("pg_stat_bgwriter_checkpoint_write_time_total", &[], "Time that checkpoints spent writing files, in milliseconds."), counter("pg_stat_bgwriter_checkpoint_write_time", &[], "Time that checkpoints spent writing files, in milliseconds.")],
-            &[counter("pg_stat_bgwriter_checkpoint_sync_time_total", &[], "Time that checkpoints spent synchronising files, in milliseconds."), counter("pg_stat_bgwriter_checkpoint_sync_time", &[], "Time that checkpoints spent synchronising files, in milliseconds.")],
-            &[counter("pg_stat_bgwriter_buffers_checkpoint_total", &[], "Buffers written by checkpoints."), counter("pg_stat_bgwriter_buffers_checkpoint", &[], "Buffers written by checkpoints.")],
-            &[counter("pg_stat_bgwriter_buffers_clean_total", &[], "Buffers written by the background writer."), counter("pg_stat_bgwriter_buffers_clean", &[], "Buffers written by the background writer.")],
-            &[counter("pg_stat_bgwriter_maxwritten_clean_total", &[], "Rounds that the background writer stopped because it had written too much.")],
-            &[counter("pg_stat_bgwriter_buffers_backend_total", &[], "Buffers written by the servers' processes themselves (before PostgreSQL 17)."), counter("pg_stat_bgwriter_buffers_backend", &[], "Buffers written by the servers' processes themselves (before PostgreSQL 17).")],
-            &[counter("pg_stat_bgwriter_buffers_backend_fsync_total", &[], "Times a server process had to synchronise a file itself (before PostgreSQL 17)."), counter("pg_stat_bgwriter_buffers_backend_fsync", &[], "Times a server process had to synchronise a file itself (before PostgreSQL 17).")],
-            &[counter("pg_stat_bgwriter_buffers_alloc_total", &[], "Buffers allocated."), counter("pg_stat_bgwriter_buffers_alloc", &[], "Buffers allocated.")],
-            &[counter("pg_stat_bgwriter_stats_reset_total", &[], "When the statistics were last reset, in seconds since 1970.")],
+            &[
+                counter(
+                    "pg_stat_bgwriter_checkpoint_write_time_total",
+                    &[],
+                    "Time that checkpoints spent writing files, in milliseconds.",
+                ),
+                counter(
+                    "pg_stat_bgwriter_checkpoint_write_time",
+                    &[],
+                    "Time that checkpoints spent writing files, in milliseconds.",
+                ),
+            ],
+            &[
+                counter(
+                    "pg_stat_bgwriter_checkpoint_sync_time_total",
+                    &[],
+                    "Time that checkpoints spent synchronising files, in milliseconds.",
+                ),
+                counter(
+                    "pg_stat_bgwriter_checkpoint_sync_time",
+                    &[],
+                    "Time that checkpoints spent synchronising files, in milliseconds.",
+                ),
+            ],
+            &[
+                counter("pg_stat_bgwriter_buffers_checkpoint_total", &[], "Buffers written by checkpoints."),
+                counter("pg_stat_bgwriter_buffers_checkpoint", &[], "Buffers written by checkpoints."),
+            ],
+            &[
+                counter("pg_stat_bgwriter_buffers_clean_total", &[], "Buffers written by the background writer."),
+                counter("pg_stat_bgwriter_buffers_clean", &[], "Buffers written by the background writer."),
+            ],
+            &[counter(
+                "pg_stat_bgwriter_maxwritten_clean_total",
+                &[],
+                "Rounds that the background writer stopped because it had written too much.",
+            )],
+            &[
+                counter(
+                    "pg_stat_bgwriter_buffers_backend_total",
+                    &[],
+                    "Buffers written by the servers' processes themselves (before PostgreSQL 17).",
+                ),
+                counter(
+                    "pg_stat_bgwriter_buffers_backend",
+                    &[],
+                    "Buffers written by the servers' processes themselves (before PostgreSQL 17).",
+                ),
+            ],
+            &[
+                counter(
+                    "pg_stat_bgwriter_buffers_backend_fsync_total",
+                    &[],
+                    "Times a server process had to synchronise a file itself (before PostgreSQL 17).",
+                ),
+                counter(
+                    "pg_stat_bgwriter_buffers_backend_fsync",
+                    &[],
+                    "Times a server process had to synchronise a file itself (before PostgreSQL 17).",
+                ),
+            ],
+            &[
+                counter("pg_stat_bgwriter_buffers_alloc_total", &[], "Buffers allocated."),
+                counter("pg_stat_bgwriter_buffers_alloc", &[], "Buffers allocated."),
+            ],
+            &[counter(
+                "pg_stat_bgwriter_stats_reset_total",
+                &[],
+                "When the statistics were last reset, in seconds since 1970.",
+            )],
         ],
         sql: &[
             (
@@ -46,10 +107,26 @@ pub(super) static QUERIES: &[Query] = &[
             &[counter("pg_stat_checkpointer_restartpoints_timed_total", &[], "Restart points whose time had come.")],
             &[counter("pg_stat_checkpointer_restartpoints_req_total", &[], "Restart points that were asked for.")],
             &[counter("pg_stat_checkpointer_restartpoints_done_total", &[], "Restart points that were made.")],
-            &[counter("pg_stat_checkpointer_write_time_total", &[], "Time that checkpoints and restart points spent writing files, in milliseconds.")],
-            &[counter("pg_stat_checkpointer_sync_time_total", &[], "Time that checkpoints and restart points spent synchronising files, in milliseconds.")],
-            &[counter("pg_stat_checkpointer_buffers_written_total", &[], "Buffers written by checkpoints and restart points.")],
-            &[counter("pg_stat_checkpointer_stats_reset_total", &[], "When the statistics were last reset, in seconds since 1970.")],
+            &[counter(
+                "pg_stat_checkpointer_write_time_total",
+                &[],
+                "Time that checkpoints and restart points spent writing files, in milliseconds.",
+            )],
+            &[counter(
+                "pg_stat_checkpointer_sync_time_total",
+                &[],
+                "Time that checkpoints and restart points spent synchronising files, in milliseconds.",
+            )],
+            &[counter(
+                "pg_stat_checkpointer_buffers_written_total",
+                &[],
+                "Buffers written by checkpoints and restart points.",
+            )],
+            &[counter(
+                "pg_stat_checkpointer_stats_reset_total",
+                &[],
+                "When the statistics were last reset, in seconds since 1970.",
+            )],
         ],
         sql: &[(
             17,
@@ -64,7 +141,11 @@ pub(super) static QUERIES: &[Query] = &[
         values: &[
             &[counter("pg_stat_archiver_archived_count", &[], "Files of the write-ahead log that were archived.")],
             &[counter("pg_stat_archiver_failed_count", &[], "Attempts to archive such a file that failed.")],
-            &[gauge("pg_stat_archiver_last_archive_age", &[], "Time since the last file was archived, in seconds; absent where none ever was.")],
+            &[gauge(
+                "pg_stat_archiver_last_archive_age",
+                &[],
+                "Time since the last file was archived, in seconds; absent where none ever was.",
+            )],
         ],
         sql: &[(
             13,
