@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// A stream of either kind.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -38,7 +39,7 @@ pub async fn unix(path: &Path) -> Result<UnixStream, Reason> {
 }
 
 /// Speaks TLS on `stream`; the certificate must be for `host`.
-pub async fn tls<S: Stream>(stream: S, host: &str, config: Arc<ClientConfig>) -> Result<impl Stream, Reason> {
+pub async fn tls<S: Stream>(stream: S, host: &str, config: Arc<ClientConfig>) -> Result<TlsStream<S>, Reason> {
     let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|_| Reason::Tls)?;
     TlsConnector::from(config).connect(name, stream).await.map_err(|_| Reason::Tls)
 }
