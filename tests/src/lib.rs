@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod node;
 pub mod paths;
 pub mod pcap;
+pub mod polled;
 pub mod ports;
 pub mod proc;
 pub mod process;

@@ -101,19 +101,21 @@ impl Link {
 
     /// Connects, logs in, and sets the session's limits.
     pub async fn open(&self, manners: Manners) -> Result<Session, Reason> {
-        let (stream, host): (Box<dyn Stream>, &str) = match &self.place {
-            Place::Tcp(resolver, host) => (Box::new(net::tcp(resolver).await?), host),
-            Place::Unix(path) => (Box::new(net::unix(path).await?), ""),
-            Place::Nowhere => return Err(Reason::Connect),
-        };
-        let client = self.client.as_ref().map(|(certificate, key)| (&**certificate, &**key));
+        match &self.place {
+            Place::Tcp(resolver, host) => self.log_in(net::tcp(resolver).await?, host, manners).await,
+            Place::Unix(path) => self.log_in(net::unix(path).await?, "", manners).await,
+            Place::Nowhere => Err(Reason::Connect),
+        }
+    }
+
+    async fn log_in<S: Stream + 'static>(&self, stream: S, host: &str, manners: Manners) -> Result<Session, Reason> {
+        let client = self.client.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
         let mut tls = self.address.tls(client).map_err(|_| Reason::Tls)?;
         let allowance = Allowance::new(self.limits.answer_bytes());
         let stream = Bounded::new(stream, allowance.clone());
-        let tls = MakeTlsConnect::<Bounded<Box<dyn Stream>>>::make_tls_connect(&mut tls, host);
-        let tls = tls.unwrap_or_else(|never| match never {});
-        let config = self.address.config();
-        let (client, connection) = config.connect_raw(stream, tls).await.map_err(|error| reason(&error))?;
+        let Ok(tls) = MakeTlsConnect::<Bounded<S>>::make_tls_connect(&mut tls, host);
+        let connected = self.address.config().connect_raw(stream, tls).await;
+        let (client, connection) = connected.map_err(|error| reason(&error))?;
         let driver = tokio::spawn(async move {
             // What broke it is told to whoever waits for an answer.
             let _ = connection.await;
@@ -169,15 +171,16 @@ impl Session {
     }
 
     /// Asks one query; `None` where a server of this version has nothing of the kind.
-    pub async fn ask(&self, query: &Query) -> Option<Result<Families, Failure>> {
+    pub async fn ask(&self, query: &'static Query) -> Option<Result<Families, Failure>> {
         let schema = self.statements_schema.as_deref().unwrap_or("pg_catalog");
         let sql = self.limits.put_into(query.sql_for(self.major)?, schema);
         self.allowance.set(self.limits.answer_bytes());
-        Some(self.answer(query, &sql).await)
+        let answer = self.client.simple_query(&sql).await;
+        Some(self.read(query, answer))
     }
 
-    async fn answer(&self, query: &Query, sql: &str) -> Result<Families, Failure> {
-        let messages = match self.client.simple_query(sql).await {
+    fn read(&self, query: &Query, answer: Result<Vec<SimpleQueryMessage>, Error>) -> Result<Families, Failure> {
+        let messages = match answer {
             Ok(messages) => messages,
             Err(_) if self.allowance.is_spent() => return Err(Failure::Broken(Reason::Malformed)),
             Err(error) => return Err(failure(&error)),
