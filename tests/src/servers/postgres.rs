@@ -81,7 +81,9 @@ impl Postgres {
 
     /// Runs SQL and gives what `psql` prints, unaligned.
     pub fn sql(&self, text: &str) -> Result<String> {
-        process::run(self.client("psql").args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text]).arg(self.url()))
+        process::run(
+            self.client("psql").args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text]).arg(self.url()),
+        )
     }
 
     /// One number.
