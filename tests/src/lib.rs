@@ -8,6 +8,7 @@ pub mod bpf;
 pub mod clients;
 pub mod config;
 pub mod expect;
+pub mod http;
 pub mod lab;
 pub mod metrics;
 pub mod node;

@@ -19,6 +19,8 @@ pub struct Postgres {
     programs: PathBuf,
     folder: Workdir,
     options: Vec<String>,
+    /// Value of `sslmode` for the test's own questions.
+    sslmode: &'static str,
 }
 
 impl Postgres {
@@ -49,7 +51,7 @@ impl Postgres {
             .chain([format!("port={port}"), format!("unix_socket_directories={}", folder.path().display())])
             .collect();
         let server = Server::start("postgres", command(&programs, &folder, &options)?, port, workdir)?;
-        let postgres = Self { server, programs, folder, options };
+        let postgres = Self { server, programs, folder, options, sslmode: "disable" };
         postgres.wait()?;
         Ok(postgres)
     }
@@ -82,7 +84,9 @@ impl Postgres {
     /// Runs SQL and gives what `psql` prints, unaligned.
     pub fn sql(&self, text: &str) -> Result<String> {
         process::run(
-            self.client("psql").args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text]).arg(self.url()),
+            self.client("psql")
+                .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text])
+                .arg(self.url().replace("disable", self.sslmode)),
         )
     }
 
@@ -111,6 +115,11 @@ impl Postgres {
 
     pub fn url_as(&self, user: &str, password: &str) -> String {
         format!("postgresql://{user}:{password}@127.0.0.1:{}/postgres?sslmode=disable", self.server.port)
+    }
+
+    /// The test's own questions come with TLS from now on.
+    pub fn tls_only(&mut self) {
+        self.sslmode = "require";
     }
 
     pub fn folder(&self) -> &Path {
