@@ -23,9 +23,14 @@ struct Program {
 const POSTGRES: &str = "postgres";
 const PYTHON: &str = "python3";
 
-const PROGRAMS: [Program; 9] = [
+const PROGRAMS: [Program; 10] = [
     Program { name: "nginx", package: "nginx-light", unit: Some("nginx.service") },
     Program { name: "redis-server", package: "redis-server", unit: Some("redis-server.service") },
+    Program {
+        name: "prometheus-redis-exporter",
+        package: "prometheus-redis-exporter",
+        unit: Some("prometheus-redis-exporter.service"),
+    },
     Program { name: POSTGRES, package: "postgresql", unit: Some("postgresql.service") },
     Program { name: "promtool", package: "prometheus", unit: Some("prometheus.service") },
     Program { name: "tcpdump", package: "tcpdump", unit: None },
