@@ -219,7 +219,7 @@ fn servers_that_answer_nonsense_or_nothing() {
         config = config.section(&target("nobody", &format!("redis://127.0.0.1:{}/0", ports::free()), ""));
         config = config.section(&target("nowhere", "redis://no-such-host.invalid:6379/0", ""));
         config = config.section(&target("no-socket", "unix:///no/such/socket", ""));
-        config = config.section(&target("no-tls", &good.url().replace("redis://", "rediss://"), ""));
+        config = config.section(&target("no-tls", &noise.url().replace("redis://", "rediss://"), ""));
         let agent = lab.agent(&config)?;
         let before = agent.memory_bytes()?.0;
         for (name, _, reason) in cases {

@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -78,22 +78,30 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Reason> {
 
 /// Bytes that may still be read from a stream. Whoever asks sets it anew before each question.
 #[derive(Debug, Clone)]
-pub struct Allowance(Arc<AtomicU64>);
+pub struct Allowance {
+    left: Arc<AtomicU64>,
+    ended: Arc<AtomicBool>,
+}
 
 impl Allowance {
     /// For answers of this size.
     pub fn new(bytes: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(bytes)))
+        Self { left: Arc::new(AtomicU64::new(bytes)), ended: Arc::default() }
     }
 
     /// Allows this many bytes from now on.
     pub fn set(&self, bytes: u64) {
-        self.0.store(bytes, Ordering::Relaxed);
+        self.left.store(bytes, Ordering::Relaxed);
     }
 
     /// Whether an answer was longer than it may be.
     pub fn is_spent(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+        self.left.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether the other side closed the stream, or it broke.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 }
 
@@ -116,12 +124,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
         let before = out.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, out);
         let read = (out.filled().len() - before) as u64;
-        let left = self.left.0.load(Ordering::Relaxed);
+        let left = self.left.left.load(Ordering::Relaxed);
         if read > left || (left == 0 && read > 0) {
             self.left.set(0);
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is too long")));
         }
         self.left.set(left - read);
+        if matches!(polled, Poll::Ready(_)) && read == 0 {
+            self.left.ended.store(true, Ordering::Relaxed);
+        }
         polled
     }
 }

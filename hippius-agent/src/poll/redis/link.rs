@@ -87,12 +87,16 @@ impl Link {
         open.allowance.set(bytes);
         let asked = questions.len();
         let answers = open.connection.send_packed_commands(questions, 0, asked).await;
-        let too_long = open.allowance.is_spent();
+        let (too_long, ended) = (open.allowance.is_spent(), open.allowance.has_ended());
         match answers {
             Ok(answers) if answers.len() == asked => Ok(answers),
             Ok(_) => Err(Reason::Malformed),
             Err(_) if too_long => Err(Reason::Malformed),
-            Err(error) => Err(reason(&error)),
+            Err(error) => match reason(&error) {
+                // The library gave up, and not because the stream ended: it could not read what came.
+                Reason::Closed if !ended => Err(Reason::Malformed),
+                reason => Err(reason),
+            },
         }
     }
 
