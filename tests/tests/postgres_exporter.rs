@@ -18,7 +18,7 @@ struct Differences {
 
 impl Differences {
     fn read() -> Result<Self> {
-        let path = paths::workspace().join("tests/postgres-exporter-differences.txt");
+        let path = paths::workspace().join("tests/postgres_exporter_differences.txt");
         let text = std::fs::read_to_string(path)?;
         let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         let words = lines.map(|line| {

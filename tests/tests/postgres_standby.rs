@@ -57,19 +57,25 @@ fn a_standby_and_its_primary_say_what_they_are() {
     });
 }
 
-/// A certificate for 127.0.0.1 that signs itself.
-fn certificate(folder: &std::path::Path) -> Result<()> {
-    let mut openssl = std::process::Command::new("openssl");
-    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]);
-    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "server.key", "-out", "server.crt"]);
-    process::run(openssl.current_dir(folder))?;
+/// An authority, and a certificate for 127.0.0.1 from it.
+fn certificates(folder: &std::path::Path) -> Result<()> {
+    let new = |name: &str| {
+        let mut openssl = std::process::Command::new("openssl");
+        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", &format!("/CN={name}")]);
+        openssl.args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.crt")]).current_dir(folder);
+        openssl
+    };
+    process::run(&mut new("authority"))?;
+    let mut server = new("server");
+    server.args(["-CA", "authority.crt", "-CAkey", "authority.key", "-addext", "subjectAltName=IP:127.0.0.1"]);
+    process::run(server.args(["-addext", "basicConstraints=CA:FALSE"]))?;
     own(&folder.join("server.key"))
 }
 
 #[test]
 fn a_server_with_tls_only_is_polled_and_its_certificate_is_checked() {
     lab::with_agent("postgres-tls", |lab| {
-        certificate(lab.workdir.path())?;
+        certificates(lab.workdir.path())?;
         let file = |name: &str| lab.workdir.join(name).display().to_string();
         let options = [
             "ssl=on".to_owned(),
@@ -86,7 +92,7 @@ fn a_server_with_tls_only_is_polled_and_its_certificate_is_checked() {
         postgres.tls_only();
         postgres.start_again(&lab.workdir)?;
         let url = |mode: &str| postgres.url_as("watcher", PASSWORD).replace("sslmode=disable", mode);
-        let trusted = format!("sslmode=verify-full&sslrootcert={}", file("server.crt"));
+        let trusted = format!("sslmode=verify-full&sslrootcert={}", file("authority.crt"));
         let config = Config::new()
             .section(&polled::postgres("none", &url("sslmode=disable"), ""))
             .section(&polled::postgres("any", &url("sslmode=prefer"), ""))
@@ -95,7 +101,7 @@ fn a_server_with_tls_only_is_polled_and_its_certificate_is_checked() {
             .section(&polled::postgres(
                 "file",
                 &url("sslmode=require"),
-                &format!("tls_ca_file = {:?}", file("server.crt")),
+                &format!("tls_ca_file = {:?}", file("authority.crt")),
             ));
         let agent = lab.agent(&config)?;
         for (name, up) in [("any", 1), ("trusted", 1), ("file", 1), ("none", 0), ("strange", 0)] {
