@@ -20,6 +20,7 @@ pub mod ports;
 pub mod proc;
 pub mod process;
 pub mod python;
+pub mod redis_fields;
 
 pub mod servers;
 pub mod stats;
