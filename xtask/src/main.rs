@@ -5,6 +5,7 @@
 
 mod bench;
 mod build;
+mod dashboards;
 mod demo;
 mod fuzz;
 mod layers;
@@ -40,6 +41,7 @@ enum Task {
     Bench(bench::Args),
     Lint(lint::Args),
     Layers(layers::Args),
+    Dashboards(dashboards::Args),
     Fuzz(fuzz::Args),
 }
 
@@ -64,6 +66,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Bench(args) => bench::task(&workspace, &args),
         Task::Lint(args) => lint::task(&workspace, &args),
         Task::Layers(args) => layers::task(&workspace, &args),
+        Task::Dashboards(args) => dashboards::task(&workspace, &args),
         Task::Fuzz(args) => fuzz::task(&workspace, &args),
     }
 }
