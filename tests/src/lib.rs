@@ -5,8 +5,10 @@
 pub mod accounts;
 pub mod agent;
 pub mod bpf;
+pub mod catalogue;
 pub mod clients;
 pub mod config;
+pub mod dashboards;
 pub mod expect;
 pub mod lab;
 pub mod metrics;
@@ -16,9 +18,12 @@ pub mod pcap;
 pub mod ports;
 pub mod proc;
 pub mod process;
+pub mod prometheus;
+pub mod promql;
 pub mod python;
 
 pub mod servers;
+pub mod stack;
 pub mod stats;
 pub mod truth;
 pub mod wait;
