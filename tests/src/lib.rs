@@ -10,6 +10,7 @@ pub mod clients;
 pub mod config;
 pub mod dashboards;
 pub mod expect;
+pub mod guide;
 pub mod lab;
 pub mod metrics;
 pub mod node;

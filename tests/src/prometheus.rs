@@ -1,5 +1,7 @@
 //! Debian's Prometheus with the shipped configuration, and what its API says.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -8,7 +10,7 @@ use serde_json::Value;
 
 use crate::servers::Server;
 use crate::workdir::Workdir;
-use crate::{paths, ports, process};
+use crate::{paths, ports, wait};
 
 /// The addresses and intervals of the shipped files, and what stands for them in a test.
 const AGENT: &str = "127.0.0.1:10187";
@@ -48,12 +50,15 @@ impl Prometheus {
 
     /// The `data` of an answer of the API; an error if it is not a success.
     pub fn api(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Value> {
-        let mut curl = Command::new("curl");
-        curl.args(["-sS", "--noproxy", "*", "-G", &format!("http://{}/api/v1/{path}", self.server.address())]);
-        for (name, value) in parameters {
-            curl.arg("--data-urlencode").arg(format!("{name}={value}"));
-        }
-        let answer: Value = serde_json::from_str(&process::run(&mut curl)?).context("JSON")?;
+        let query: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let mut stream = TcpStream::connect(self.server.address())?;
+        stream.set_read_timeout(Some(wait::WIDE))?;
+        // HTTP/1.0: the answer ends with the connection and is never chunked.
+        write!(stream, "GET /api/v1/{path}?{} HTTP/1.0\r\nHost: localhost\r\n\r\n", query.join("&"))?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (_, body) = answer.split_once("\r\n\r\n").context("answer without a head")?;
+        let answer: Value = serde_json::from_str(body).context("JSON")?;
         ensure!(answer["status"] == "success", "{path} {parameters:?}: {}", answer["error"]);
         Ok(answer["data"].clone())
     }
@@ -71,4 +76,17 @@ impl Prometheus {
         let data = self.api(&format!("label/{label}/values"), &[("match[]", series)])?;
         Ok(serde_json::from_value(data)?)
     }
+}
+
+/// Percent-encoding of all but unreserved characters (RFC 3986, section 2.3).
+fn encoded(text: &str) -> String {
+    let mut coded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            coded.push(byte as char);
+        } else {
+            coded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    coded
 }

@@ -1,7 +1,8 @@
 //! The whole stack under traffic: an S3 server with several accounts, Redis, the agent, and Prometheus with the shipped
 //! configuration.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -18,6 +19,7 @@ use crate::servers::Server;
 use crate::servers::postgres::Postgres;
 use crate::servers::redis::Redis;
 use crate::servers::s3::{self, KeyPair};
+use crate::wait;
 
 /// The account of the static file; each account sends every kind of request.
 pub const ACCOUNT: &str = "team-static";
@@ -37,7 +39,9 @@ impl Stack {
     pub fn start(lab: &Lab, catalogue: &Catalogue) -> Result<Self> {
         let redis = Arc::new(Redis::start(&lab.workdir)?);
         fill(&redis)?;
-        let keys = ["hip_stack_static", "hip_stack_redis"].map(|access| KeyPair::new(access, "stack-secret"));
+        // The server knows all of them, the agent's sources not the last one.
+        let keys = ["hip_stack_static", "hip_stack_redis", "hip_stack_unknown"]
+            .map(|access| KeyPair::new(access, "stack-secret"));
         let server = s3::verified(&lab.workdir, &keys)?;
         let mut config = config(lab, &server, &redis)?;
         if catalogue.polls_redis() {
@@ -130,14 +134,21 @@ fn traffic(server: &Server, keys: Vec<KeyPair>, redis: Arc<Redis>, stop: Arc<Ato
     let address = server.address();
     std::thread::spawn(move || {
         while !stop.load(Ordering::Relaxed) {
-            for key in &keys {
-                let _ = boto::drive(address, key, "everything");
+            for (key, scenario) in keys.iter().zip(["everything", "everything", "put"]) {
+                let _ = boto::drive(address, key, scenario);
             }
             let _ = boto::drive(address, &KeyPair::new(&keys[0].access, "guessed"), "put");
             let _ = curl::curl(&[&format!("http://{address}/no-bucket/no-key")]);
-            let _ = std::net::TcpStream::connect(address)
-                .and_then(|mut stream| stream.write_all(b"GET / HTTP/9.9\r\n\r\n"));
+            let _ = no_http(address);
             let _ = redis.command(&["GET", "hippius_auth:hip_stack_redis"]);
         }
     })
+}
+
+/// A request line that no server can take, and the answer to it.
+fn no_http(server: SocketAddr) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(server)?;
+    stream.write_all(b"GET / HTTP/9.9\r\n\r\n")?;
+    stream.set_read_timeout(Some(wait::WIDE))?;
+    stream.read_to_end(&mut Vec::new()).map(drop)
 }

@@ -1,12 +1,14 @@
 //! The dashboards are what Grafana reads, ask for metrics that exist, and show data under real traffic.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use hippius_tests::catalogue::{self, Catalogue};
 use hippius_tests::dashboards::{self, Dashboard, Panel, fill_in};
+use hippius_tests::prometheus::Prometheus;
 use hippius_tests::stack::{ACCOUNT, Stack};
 use hippius_tests::workdir::Workdir;
 use hippius_tests::{lab, node, process, promql, wait};
@@ -25,7 +27,7 @@ const MOST_EMPTY: usize = 10;
 const QUIET: [&str; 2] = ["hippius_agent_streams_desynced_total", "hippius_agent_series_folded_total"];
 
 /// The traffic has to come round, on a machine that may do other things.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// TypeScript's own check of literals against the types that Grafana publishes. `Plain` lets a string stand for a string
 /// enum's member, as it does in JSON.
@@ -159,56 +161,81 @@ fn every_panel_and_every_rule_works_on_real_traffic() {
         wait::until("both targets are up", LIMIT, || {
             (stack.prometheus.query("up == 1").ok()?.len() == 2).then_some(())
         })?;
-        for dashboard in dashboards::all()? {
-            check_variables(&stack, &catalogue, &dashboard)?;
-            for panel in dashboard.panels()? {
-                check_panel(&stack, &catalogue, &dashboard, &panel)
-                    .with_context(|| format!("{}: {}", dashboard.name, panel.title))?;
-            }
+        let all = dashboards::all()?;
+        let mut wanted = Vec::new();
+        for dashboard in &all {
+            wanted.extend(variables(&catalogue, dashboard)?);
+            wanted.extend(panels(&stack, &catalogue, dashboard)?);
+        }
+        // Together, because the traffic that fills one of them fills others too.
+        let missing = || {
+            wanted.retain(|wanted| !wanted.is_there(&stack.prometheus));
+            wanted.is_empty().then_some(())
+        };
+        if wait::until("data", LIMIT, missing).is_err() {
+            bail!("no data:\n{}", wanted.iter().map(Wanted::to_string).collect::<Vec<_>>().join("\n"));
         }
         check_rules(&stack, &catalogue)
     });
 }
 
-/// Each variable offers something to pick.
-fn check_variables(stack: &Stack, catalogue: &Catalogue, dashboard: &Dashboard) -> Result<()> {
-    for variable in dashboard.variables()? {
-        let served = promql::metrics(&variable.series).iter().all(|name| catalogue.is_served(name));
-        let series = fill_in(&variable.series, &[]);
-        let name = format!("{}: ${} has values", dashboard.name, variable.name);
-        let some = || (!stack.prometheus.label_values(&series, &variable.label).ok()?.is_empty()).then_some(());
-        if served {
-            wait::until(&name, LIMIT, some)?;
-        }
-    }
-    Ok(())
+/// What has to be there once all traffic has come round.
+struct Wanted {
+    place: String,
+    query: String,
+    /// A label whose values are asked for, not a number.
+    label: Option<String>,
 }
 
-/// Each query gives a number, for all accounts and for one; or the panel is excused and gives none.
-fn check_panel(stack: &Stack, catalogue: &Catalogue, dashboard: &Dashboard, panel: &Panel) -> Result<()> {
-    let excused = EMPTY.iter().any(|(name, title, _)| *name == dashboard.name && *title == panel.title);
-    let one_account = [("main_account", ACCOUNT), ("service", "s3")];
-    let asks_only = |query: &String, list: &[&str]| promql::metrics(query).iter().all(|name| list.contains(&&**name));
-    let (quiet, loud): (Vec<_>, Vec<_>) = panel.queries.iter().partition(|query| asks_only(query, &QUIET));
-    ensure!(!loud.is_empty(), "the panel is empty as long as all is well");
-    for query in quiet {
-        stack.prometheus.query(&fill_in(query, &[]))?;
-    }
-    for query in loud {
-        let served = promql::metrics(query).iter().all(|name| catalogue.is_served(name));
-        let has_data = |values: &[(&str, &str)]| {
-            stack.prometheus.query(&fill_in(query, values)).is_ok_and(|numbers| !numbers.is_empty())
-        };
-        if !served || excused {
-            // Asked all the same: the query has to be one.
-            let numbers = stack.prometheus.query(&fill_in(query, &[]))?;
-            ensure!(numbers.is_empty(), "{query} has data: it needs no excuse any more");
-            continue;
+impl Wanted {
+    fn is_there(&self, prometheus: &Prometheus) -> bool {
+        match &self.label {
+            Some(label) => prometheus.label_values(&self.query, label).is_ok_and(|values| !values.is_empty()),
+            None => prometheus.query(&self.query).is_ok_and(|numbers| !numbers.is_empty()),
         }
-        wait::until(query, LIMIT, || has_data(&[]).then_some(()))?;
-        wait::until(&format!("{query} for one account"), LIMIT, || has_data(&one_account).then_some(()))?;
     }
-    Ok(())
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.place, self.query)
+    }
+}
+
+/// Each variable offers something to pick.
+fn variables(catalogue: &Catalogue, dashboard: &Dashboard) -> Result<Vec<Wanted>> {
+    let served = |series: &str| promql::metrics(series).iter().all(|name| catalogue.is_served(name));
+    let wanted =
+        dashboard.variables()?.into_iter().filter(|variable| served(&variable.series)).map(|variable| Wanted {
+            place: format!("{}: ${}", dashboard.name, variable.name),
+            query: fill_in(&variable.series, &[]),
+            label: Some(variable.label),
+        });
+    Ok(wanted.collect())
+}
+
+/// Each query of a panel gives a number, for all accounts and for one; or the panel is excused and gives none now.
+fn panels(stack: &Stack, catalogue: &Catalogue, dashboard: &Dashboard) -> Result<Vec<Wanted>> {
+    let one_account = [("main_account", ACCOUNT), ("service", "s3")];
+    let mut wanted = Vec::new();
+    for panel in dashboard.panels()? {
+        let place = format!("{}: {}", dashboard.name, panel.title);
+        let excused = EMPTY.iter().any(|(name, title, _)| *name == dashboard.name && *title == panel.title);
+        let quiet = |query: &String| promql::metrics(query).iter().all(|name| QUIET.contains(&name.as_str()));
+        ensure!(!panel.queries.iter().all(quiet), "{place}: empty as long as all is well");
+        for query in &panel.queries {
+            // Asked at once, whatever it gives: it has to be a query.
+            let numbers = stack.prometheus.query(&fill_in(query, &[])).with_context(|| place.clone())?;
+            if excused || !promql::metrics(query).iter().all(|name| catalogue.is_served(name)) {
+                ensure!(numbers.is_empty(), "{place}: {query} has data: it needs no excuse any more");
+            } else if !quiet(query) {
+                let ask = |values: &[(&str, &str)]| fill_in(query, values);
+                let queries = [ask(&[]), ask(&one_account)];
+                wanted.extend(queries.map(|query| Wanted { place: place.clone(), query, label: None }));
+            }
+        }
+    }
+    Ok(wanted)
 }
 
 /// Prometheus evaluates every rule without an error, each recording rule of served metrics records, and nothing fires.
@@ -229,7 +256,8 @@ fn check_rules(stack: &Stack, catalogue: &Catalogue) -> Result<()> {
         ensure!(rule["health"] == "ok", "{name}: {}", rule["lastError"]);
         ensure!(rule["state"] != "firing", "{name} fires on a healthy host: {}", rule["alerts"]);
         if rule["type"] == "recording" && catalogue.is_served(name) {
-            ensure!(!stack.prometheus.query(name)?.is_empty(), "{name} records nothing");
+            let recorded = || (!stack.prometheus.query(name).ok()?.is_empty()).then_some(());
+            wait::until(&format!("{name} records"), LIMIT, recorded)?;
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ mod demo;
 mod fuzz;
 mod layers;
 mod lint;
+mod package;
 mod run;
 mod step;
 mod summary;
@@ -42,6 +43,7 @@ enum Task {
     Lint(lint::Args),
     Layers(layers::Args),
     Dashboards(dashboards::Args),
+    Package(package::Args),
     Fuzz(fuzz::Args),
 }
 
@@ -67,6 +69,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Lint(args) => lint::task(&workspace, &args),
         Task::Layers(args) => layers::task(&workspace, &args),
         Task::Dashboards(args) => dashboards::task(&workspace, &args),
+        Task::Package(args) => package::task(&workspace, &args),
         Task::Fuzz(args) => fuzz::task(&workspace, &args),
     }
 }
