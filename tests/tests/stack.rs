@@ -169,11 +169,11 @@ fn kubernetes_and_the_prometheus_operator_accept_the_manifests() -> Result<()> {
     process::run(validate.args([monitoring("kubernetes/agent.yaml"), monitoring("kubernetes/namespace.yaml")]))?;
     let monitor = serde_json::to_string(&yaml("kubernetes/servicemonitor.yaml")?)?;
     let script = format!(
-        "const {{ ServiceMonitor }} = require('@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor');
+        "import {{ ServiceMonitor }} from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1';
          new ServiceMonitor({monitor}).validate();"
     );
     let modules = node::tools()?;
-    process::run(Command::new("node").args(["-e", &script]).current_dir(modules)).map(drop)
+    process::run(Command::new("node").args(["--input-type=module", "-e", &script]).current_dir(modules)).map(drop)
 }
 
 /// What the schemas cannot see: names that have to be the same in several files.

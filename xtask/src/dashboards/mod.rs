@@ -23,7 +23,7 @@ const DASHBOARDS: &str = "monitoring/grafana/dashboards";
 pub struct Args {
     /// Write nothing; fail if a dashboard is not what its source gives
     #[arg(long)]
-    check: bool,
+    pub check: bool,
 }
 
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
