@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod agent;
+pub mod awake;
 pub mod bpf;
 pub mod catalogue;
 pub mod clients;
@@ -27,6 +28,7 @@ pub mod servers;
 pub mod stack;
 pub mod stats;
 pub mod truth;
+pub mod verifier;
 pub mod wait;
 pub mod wire;
 pub mod workdir;

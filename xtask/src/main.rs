@@ -16,6 +16,7 @@ mod step;
 mod summary;
 mod test;
 mod toolchain;
+mod vmtest;
 mod workspace;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ enum Task {
     Run(run::Args),
     Demo(demo::Args),
     Test(test::Args),
+    Vmtest(vmtest::Args),
     Bench(bench::Args),
     Lint(lint::Args),
     Layers(layers::Args),
@@ -65,6 +67,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Run(args) => run::task(&workspace, &args),
         Task::Demo(args) => demo::task(&workspace, &args),
         Task::Test(args) => test::task(&workspace, &args),
+        Task::Vmtest(args) => vmtest::task(&workspace, &args),
         Task::Bench(args) => bench::task(&workspace, &args),
         Task::Lint(args) => lint::task(&workspace, &args),
         Task::Layers(args) => layers::task(&workspace, &args),
