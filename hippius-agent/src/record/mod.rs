@@ -6,5 +6,6 @@
 
 pub mod agent;
 pub mod catalogue;
+pub mod history;
 pub mod sample;
 pub mod series;

@@ -10,6 +10,7 @@ use hippius_agent::attribute::Account;
 use hippius_agent::classify::{Effect, Payload, S3Operation};
 use hippius_agent::exchange::{MessageBytes, Outcome};
 use hippius_agent::export::exposition::Exposition;
+use hippius_agent::export::page::Overview;
 use hippius_agent::export::server::{Readiness, Server, ServerConfig};
 use hippius_agent::record::agent::{AgentMetrics, Build};
 use hippius_agent::record::sample::{Direction, ExchangeSample, TransferSample};
@@ -35,7 +36,7 @@ impl Running {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             let runtime = runtime.expect("a runtime");
             runtime.block_on(async move {
-                let server = Server::bind(config, pages, ready).await.expect("a server");
+                let server = Server::bind(config, pages, Arc::new(Overview::default()), ready).await.expect("a server");
                 tell.send(server.local_addr().expect("an address")).expect("a test that waits");
                 server.run(async { drop(stopped.await) }).await;
             });
