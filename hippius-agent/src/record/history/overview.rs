@@ -58,9 +58,10 @@ impl History {
     }
 
     fn choices(&self) -> Choices {
-        let with_handler = self.tails.all().iter().filter(|tail| tail.has_handler);
-        let handlers: BTreeSet<_> = with_handler.map(|tail| &*tail.what).collect();
-        let services: BTreeSet<_> = self.tails.all().iter().map(|tail| &*tail.service).collect();
+        // The first stands for what is beyond the limit, and was seen only if the table is full.
+        let tails = || self.tails.all().iter().skip(1);
+        let handlers: BTreeSet<_> = tails().filter(|tail| tail.has_handler).map(|tail| &*tail.what).collect();
+        let services: BTreeSet<_> = tails().map(|tail| &*tail.service).collect();
         let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
         Choices { service: owned(services), handler: owned(handlers) }
     }

@@ -72,6 +72,7 @@ export class Chart {
     const isEmpty = this.series.length === 0;
     this.why.hidden = !isEmpty;
     setText(this.why, isEmpty ? panel.empty ?? "No values." : "");
+    this.element.classList.toggle("empty", isEmpty);
     this.details.hidden = isEmpty;
     this.plot.tabIndex = isEmpty ? -1 : 0;
     const last = this.series.map((series) => `${series.name} ${inUnit(series.values.at(-1), panel.unit)}`);
