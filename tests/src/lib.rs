@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod agent;
+pub mod awake;
 pub mod bpf;
 pub mod clients;
 pub mod config;
