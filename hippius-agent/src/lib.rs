@@ -6,7 +6,7 @@
 //! on its right. Only [`pipeline`] sees all of them.
 //!
 //! Around them stand [`cli`] and [`config`] (what the operator says), [`daemon`] and [`reload`] (the life of the
-//! process), [`check`] (what this host can do), [`logging`] and [`version`].
+//! process), [`check`] (what this host can do), [`top`] (a running agent in a terminal), [`logging`] and [`version`].
 
 pub mod attribute;
 pub mod check;
@@ -24,4 +24,5 @@ pub mod pipeline;
 pub mod poll;
 pub mod record;
 pub mod reload;
+pub mod top;
 pub mod version;

@@ -4,6 +4,7 @@ mod export_support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use export_support::{Running, curl, fill, folder, recorder};

@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod agent;
 pub mod awake;
 pub mod bpf;
+pub mod browser;
 pub mod clients;
 pub mod config;
 pub mod expect;
@@ -17,6 +18,7 @@ pub mod pcap;
 pub mod ports;
 pub mod proc;
 pub mod process;
+pub mod pty;
 pub mod python;
 
 pub mod servers;

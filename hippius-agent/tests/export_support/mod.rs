@@ -27,6 +27,11 @@ pub struct Running {
 
 impl Running {
     pub fn start(config: ServerConfig, recorder: &Recorder) -> Self {
+        Self::start_with(config, recorder, Arc::default())
+    }
+
+    /// The same with a history of its own.
+    pub fn start_with(config: ServerConfig, recorder: &Recorder, overview: Arc<Overview>) -> Self {
         let config = ServerConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config };
         let (exposition, readiness) = (exposition(recorder), Readiness::default());
         let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -36,7 +41,7 @@ impl Running {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             let runtime = runtime.expect("a runtime");
             runtime.block_on(async move {
-                let server = Server::bind(config, pages, Arc::new(Overview::default()), ready).await.expect("a server");
+                let server = Server::bind(config, pages, overview, ready).await.expect("a server");
                 tell.send(server.local_addr().expect("an address")).expect("a test that waits");
                 server.run(async { drop(stopped.await) }).await;
             });

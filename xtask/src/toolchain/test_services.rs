@@ -23,7 +23,7 @@ struct Program {
 const POSTGRES: &str = "postgres";
 const PYTHON: &str = "python3";
 
-const PROGRAMS: [Program; 9] = [
+const PROGRAMS: [Program; 10] = [
     Program { name: "nginx", package: "nginx-light", unit: Some("nginx.service") },
     Program { name: "redis-server", package: "redis-server", unit: Some("redis-server.service") },
     Program { name: POSTGRES, package: "postgresql", unit: Some("postgresql.service") },
@@ -31,6 +31,7 @@ const PROGRAMS: [Program; 9] = [
     Program { name: "tcpdump", package: "tcpdump", unit: None },
     Program { name: "curl", package: "curl", unit: None },
     Program { name: "wrk", package: "wrk", unit: None },
+    Program { name: "chromium-headless-shell", package: "chromium-headless-shell", unit: None },
     Program { name: "npm", package: "npm", unit: None },
     Program { name: PYTHON, package: "python3-venv", unit: None },
 ];

@@ -166,7 +166,7 @@ impl People {
     }
 
     /// How many are named.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.ids.len()
     }
 }
@@ -186,7 +186,7 @@ mod tests {
         people.hold(&[one, two]);
         people.hold(&[one]);
         people.release(&[one, two]);
-        assert_eq!((people.get(one), people.get(two), people.len()), (Some(&person("a")), None, 1));
+        assert_eq!((people.get(one), people.get(two), people.count()), (Some(&person("a")), None, 1));
         assert_eq!(people.id(person("c")), two, "the number is given again");
         assert_eq!(people.get(REST), None);
     }

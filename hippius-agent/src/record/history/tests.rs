@@ -172,25 +172,40 @@ fn the_table_has_exact_totals_and_the_rates_of_the_last_interval() {
 fn ten_thousand_accounts_leave_the_history_bounded_and_its_sums_exact() {
     let mut rig = Rig::new();
     let names: Vec<_> = (0..10_000).map(|number| (format!("5{number:0>47}"), format!("5S{number:0>46}"))).collect();
-    for _ in 0..POINTS {
-        for (main, sub) in names.iter().step_by(3) {
+    for (main, sub) in &names {
+        rig.exchange((main, sub), "get_object", 200);
+    }
+    rig.sample();
+    for _ in 0..2 * MERGE {
+        for (main, sub) in names.iter().step_by(5) {
             rig.exchange((main, sub), "get_object", 200);
         }
         rig.sample();
     }
-    assert!(rig.history.bytes() < 4 << 20, "{} bytes", rig.history.bytes());
+    // As if every interval of the hour had been like the fullest of these.
+    let fullest = |frames: &VecDeque<Frame>| frames.iter().map(Frame::bytes).max().unwrap_or(0) * POINTS;
+    let bytes = fullest(&rig.history.short) + fullest(&rig.history.long) + rig.history.gauges.bytes();
+    assert!(bytes < 4 << 20, "{bytes} bytes");
     let panel = rig.panel("requests", &Filter::default(), Range::TenMinutes);
     assert_eq!(panel.series.len(), 9);
     let sum: f64 = panel.series.iter().filter_map(|series| series.values.last().copied().flatten()).sum();
-    assert!((sum - 3334.0 / 5.0).abs() < 0.5, "{sum}");
-    assert_eq!(rig.table(Ask { limit: 5, ..Ask::default() }).matching, 3334);
+    assert!((sum - 2000.0 / 5.0).abs() < 0.5, "{sum}");
+    assert_eq!(rig.table(Ask { limit: 5, ..Ask::default() }).matching, 10_000);
     let one = Filter { main_account: vec![names[9999].0.clone()], ..Filter::default() };
     assert!(!rig.history.overview(&one, Range::TenMinutes).complete);
-    // Quiet for an hour: nobody is named any more.
-    for _ in 0..POINTS * MERGE {
+}
+
+#[test]
+fn after_a_quiet_hour_nobody_is_named_any_more() {
+    let mut rig = Rig::new();
+    rig.exchange(("a", "a1"), "get_object", 200);
+    rig.sample();
+    assert_eq!(rig.history.people.count(), 1);
+    for _ in 0..(POINTS + 1) * MERGE {
         rig.sample();
     }
-    assert_eq!(rig.history.people.len(), 0);
+    assert_eq!(rig.history.people.count(), 0);
+    assert_eq!(rig.panel("requests", &Filter::default(), Range::Hour).series.len(), 0);
 }
 
 #[test]

@@ -64,7 +64,8 @@ function cells(row) {
   return columns().map((column) => {
     const value = row[column.key];
     const bad = column.key === "failed" && (column.total ? value.total : value.per_second) > 0;
-    return html("td", { class: bad ? "bad" : column.total ? "total" : null, "data-column": column.sort, title: value && column.total ? whole(value.total) : null }, column.text(row));
+    const exact = value && column.total ? value.total : null;
+    return html("td", { class: bad ? "bad" : column.total ? "total" : null, "data-column": column.sort, "data-value": exact, title: exact === null ? null : whole(exact) }, column.text(row));
   });
 }
 
