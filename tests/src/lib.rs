@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod agent;
 pub mod awake;
 pub mod bpf;
+pub mod browser;
 pub mod catalogue;
 pub mod clients;
 pub mod config;
@@ -24,6 +25,7 @@ pub mod proc;
 pub mod process;
 pub mod prometheus;
 pub mod promql;
+pub mod pty;
 pub mod python;
 pub mod redis_fields;
 

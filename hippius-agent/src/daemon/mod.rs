@@ -2,6 +2,7 @@
 
 mod capture;
 mod gauges;
+mod history;
 mod privileges;
 mod settings;
 
@@ -17,6 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::attribute::store::{Lookups, OpenError, Store};
 use crate::config::Config;
 use crate::export::exposition::Exposition;
+use crate::export::page::Overview;
 use crate::export::server::{Readiness, Server, ServerConfig, ServerError};
 use crate::kernel::error::LoadError;
 use crate::kernel::{harden, loader, ports};
@@ -125,7 +127,10 @@ fn serve(runtime: &Runtime, config: &Config, poller: &Poller) -> Result<Serving,
     let readiness = Readiness::default();
     let server_config =
         ServerConfig { listen: config.listen, web_config: config.web_config_file.clone(), ..ServerConfig::default() };
-    let server = runtime.block_on(Server::bind(server_config, exposition, readiness.clone()))?;
+    let overview = Arc::new(Overview::default());
+    let bind = Server::bind(server_config, Arc::clone(&exposition), Arc::clone(&overview), readiness.clone());
+    let server = runtime.block_on(bind)?;
+    runtime.spawn(history::sample(overview, exposition));
     Ok((server, metrics, recorder, readiness))
 }
 

@@ -23,7 +23,7 @@ struct Program {
 const POSTGRES: &str = "postgres";
 const PYTHON: &str = "python3";
 
-const PROGRAMS: [Program; 17] = [
+const PROGRAMS: [Program; 18] = [
     Program { name: "nginx", package: "nginx-light", unit: Some("nginx.service") },
     Program { name: "redis-server", package: "redis-server", unit: Some("redis-server.service") },
     Program {
@@ -47,6 +47,7 @@ const PROGRAMS: [Program; 17] = [
     Program { name: "strip", package: "binutils", unit: None },
     Program { name: "systemd-analyze", package: "systemd", unit: None },
     Program { name: "wrk", package: "wrk", unit: None },
+    Program { name: "chromium-headless-shell", package: "chromium-headless-shell", unit: None },
     Program { name: "npm", package: "npm", unit: None },
     Program { name: PYTHON, package: "python3-venv", unit: None },
 ];
