@@ -91,7 +91,11 @@ impl Catalogue {
 
     /// Whether somebody may write it down.
     pub fn is_known(&self, name: &str) -> bool {
-        self.is_served(name) || self.recorded.contains_key(name) || is_later(name) || is_in(&POLLED, name)
+        let polls_all = self.polls_redis() && self.polls_postgres();
+        self.is_served(name)
+            || self.recorded.contains_key(name)
+            || is_later(name)
+            || (!polls_all && is_in(&POLLED, name))
     }
 
     /// Entries of [`LATER`] that the catalogue has got.
