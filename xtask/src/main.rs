@@ -5,10 +5,12 @@
 
 mod bench;
 mod build;
+mod dashboards;
 mod demo;
 mod fuzz;
 mod layers;
 mod lint;
+mod package;
 mod run;
 mod step;
 mod summary;
@@ -42,6 +44,8 @@ enum Task {
     Bench(bench::Args),
     Lint(lint::Args),
     Layers(layers::Args),
+    Dashboards(dashboards::Args),
+    Package(package::Args),
     Fuzz(fuzz::Args),
 }
 
@@ -67,6 +71,8 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Bench(args) => bench::task(&workspace, &args),
         Task::Lint(args) => lint::task(&workspace, &args),
         Task::Layers(args) => layers::task(&workspace, &args),
+        Task::Dashboards(args) => dashboards::task(&workspace, &args),
+        Task::Package(args) => package::task(&workspace, &args),
         Task::Fuzz(args) => fuzz::task(&workspace, &args),
     }
 }

@@ -22,6 +22,7 @@ use crate::kernel::error::LoadError;
 use crate::kernel::{harden, loader, ports};
 use crate::logging::{self, LogHandle};
 use crate::pipeline::Pipeline;
+use crate::poll::poller::Poller;
 use crate::record::agent::{AgentMetrics, Build, FamilyError};
 use crate::record::series::Recorder;
 use crate::reload::{Options, ReloadResult, Reloader};
@@ -66,7 +67,8 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     // Before there are other threads: capabilities belong to the thread, and are handed down to those that it starts.
     privileges::drop_capabilities()?;
     let runtime = runtime()?;
-    let (server, metrics, recorder, readiness) = serve(&runtime, &config)?;
+    let mut poller = Poller::new(runtime.handle().clone());
+    let (server, metrics, recorder, readiness) = serve(&runtime, &config, &poller)?;
     let address = server.local_addr()?;
     let backend = probes.backend.name();
     for (other, why) in &probes.refused {
@@ -87,6 +89,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
         own_port: address.port(),
     };
     let capture = start(capture)?;
+    poller.configure(&reloader.current().load().redis, &reloader.current().load().postgres);
     readiness.set(true);
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
@@ -97,7 +100,8 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
         }));
         tracing::info!(version = version::LONG, backend, "started; metrics at http://{address}/metrics");
         let count = |result: ReloadResult| metrics.config_reloads.with_label_values(&[result.as_str()]).inc();
-        follow_signals(signals, &reloader, &applied, &log, count).await;
+        let repoll = |config: &Config| poller.configure(&config.redis, &config.postgres);
+        follow_signals(signals, &reloader, &applied, &log, repoll, count).await;
         let _ = stop.send(());
         let _ = tokio::time::timeout(SHUTDOWN, serving).await;
         Ok(())
@@ -113,11 +117,11 @@ fn runtime() -> std::io::Result<Runtime> {
 
 type Serving = (Server, Arc<AgentMetrics>, Recorder, Readiness);
 
-fn serve(runtime: &Runtime, config: &Config) -> Result<Serving, DaemonError> {
+fn serve(runtime: &Runtime, config: &Config, poller: &Poller) -> Result<Serving, DaemonError> {
     let build = Build { version: version::VERSION, revision: version::REVISION, rustc: version::RUSTC };
     let metrics = Arc::new(AgentMetrics::new(build)?);
     let recorder = Recorder::new(settings::series(config));
-    let exposition = Arc::new(Exposition::new(recorder.reader(), Arc::clone(&metrics)));
+    let exposition = Arc::new(Exposition::new(recorder.reader(), Arc::clone(&metrics), poller.targets()));
     let readiness = Readiness::default();
     let server_config =
         ServerConfig { listen: config.listen, web_config: config.web_config_file.clone(), ..ServerConfig::default() };
@@ -171,6 +175,7 @@ async fn follow_signals(
     reloader: &Reloader,
     applied: &ArcSwap<Config>,
     log: &LogHandle,
+    mut repoll: impl FnMut(&Config),
     mut on_reload: impl FnMut(ReloadResult),
 ) {
     loop {
@@ -179,6 +184,7 @@ async fn follow_signals(
             _ = signals.interrupt.recv() => break,
             _ = signals.hangup.recv() => {
                 let result = reload(reloader, log);
+                repoll(&reloader.current().load());
                 in_use(reloader, applied).await;
                 on_reload(result);
             }

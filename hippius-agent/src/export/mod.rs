@@ -13,6 +13,7 @@ pub mod web_config;
 
 mod body;
 mod number;
+mod polled;
 pub mod process;
 mod routes;
 mod stall;

@@ -6,5 +6,6 @@
 
 pub mod agent;
 pub mod catalogue;
+pub mod polled;
 pub mod sample;
 pub mod series;
