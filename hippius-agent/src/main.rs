@@ -2,11 +2,15 @@
 
 use clap::Parser;
 use hippius_agent::check;
-use hippius_agent::cli::{Check, Cli, Command, Run};
+use hippius_agent::cli::{Check, Cli, Command, Run, Top};
 use hippius_agent::daemon::{self, DaemonError};
 use hippius_agent::logging::LogError;
+use hippius_agent::record::history::table::{By, Sort};
 use hippius_agent::reload::Options;
+use hippius_agent::top::client::{ClientError, Target};
+use hippius_agent::top::{self, TopError};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// It failed while running.
 const FAILED: u8 = 1;
@@ -18,6 +22,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run(arguments),
         Command::Check(arguments) => check(&arguments),
         Command::Metrics => metrics(),
+        Command::Top(arguments) => top(arguments),
     }
 }
 
@@ -51,6 +56,29 @@ fn check(arguments: &Check) -> ExitCode {
 fn metrics() -> ExitCode {
     print(&hippius_agent::record::catalogue::Markdown.to_string());
     ExitCode::SUCCESS
+}
+
+fn top(arguments: Top) -> ExitCode {
+    let by = By::ALL.into_iter().find(|(word, _)| *word == arguments.by).map_or_else(By::default, |(_, by)| by);
+    let sort = Sort::ALL.into_iter().find(|(word, _)| *word == arguments.sort).map_or_else(Sort::default, |(_, it)| it);
+    let options = top::Options {
+        target: Target {
+            url: arguments.url,
+            user: arguments.user,
+            password_file: arguments.password_file,
+            ca_file: arguments.ca_file,
+        },
+        by,
+        sort,
+        search: arguments.find,
+        interval: Duration::from_secs(arguments.interval.into()),
+        once: arguments.once,
+    };
+    match top::run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ TopError::Client(ClientError::Url(_) | ClientError::NoPassword)) => fail(USAGE, &error),
+        Err(error) => fail(FAILED, &error),
+    }
 }
 
 /// Prints to standard output. A closed pipe (`| head`) is the reader's wish, not a failure.

@@ -4,6 +4,7 @@ mod export_support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use export_support::{Running, curl, fill, folder, recorder};
@@ -35,7 +36,11 @@ fn every_page_answers_as_it_should() {
     assert!(asked.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8"), "{asked}");
     assert!(asked.ends_with("# EOF\n"));
 
-    assert!(curl(&[&url("/")]).contains("href=\"/metrics\""));
+    assert!(curl(&[&url("/pages")]).contains("\n/metrics "));
+    let page = curl(&["-i", &url("/")]);
+    assert!(page.contains("content-security-policy: default-src 'none'; script-src 'self';"), "{page}");
+    assert!(curl(&[&url("/api/v1/overview")]).starts_with("{\"version\":1,"));
+    assert!(curl(&["-i", &url("/api/v1/table?by=x")]).starts_with("HTTP/1.1 400"));
     assert_eq!(curl(&[&url("/healthz")]), "ok\n");
     assert!(curl(&["-i", &url("/readyz")]).starts_with("HTTP/1.1 503"));
     server.readiness.set(true);
@@ -126,7 +131,12 @@ fn a_taken_port_is_an_error_that_says_what_to_do() {
     let server = Running::start(ServerConfig::default(), &recorder);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let config = ServerConfig { listen: server.address, ..ServerConfig::default() };
-    let second = runtime.block_on(Server::bind(config, export_support::exposition(&recorder), Readiness::default()));
+    let second = runtime.block_on(Server::bind(
+        config,
+        export_support::exposition(&recorder),
+        Arc::default(),
+        Readiness::default(),
+    ));
     let error = second.expect_err("the port is taken");
     assert!(matches!(error, ServerError::InUse(_)));
     let text = error.to_string();

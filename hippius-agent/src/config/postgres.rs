@@ -78,7 +78,7 @@ fn read(section: &Section<'_>) -> Option<PostgresTarget> {
         profile,
         tls: TlsFiles::read(section),
         pace: Pace::read(section, &pace),
-        slow_interval: Duration::from_secs(number("slow_interval_s", 1, 86_400, "seconds", 300)),
+        slow_interval: Duration::from_secs(number("slow_interval_s", 1, 86_400, "seconds", 60)),
         accounts_interval: Duration::from_secs(number("accounts_interval_s", 1, 86_400, "seconds", 300)),
         max_tables: number("max_tables", 0, 10_000, "tables", 200) as u32,
         max_statements: number("max_statements", 0, 1_000, "statements", 50) as u32,

@@ -3,6 +3,7 @@
 
 use super::error::Refusal;
 use super::read::{Found, Section};
+use crate::connect::postgres::Address;
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -45,8 +46,7 @@ impl Kind {
                 "redis://[user:password@]host[:port][/db], rediss://… or unix:///path",
             ),
             Self::Postgres => (
-                url.parse::<tokio_postgres::Config>()
-                    .is_ok_and(|config| !config.get_hosts().is_empty() || !config.get_hostaddrs().is_empty()),
+                Address::parse(url).is_some(),
                 "postgres://[user[:password]@]host[:port][/database] or host=… user=… dbname=…",
             ),
         };

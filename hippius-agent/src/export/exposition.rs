@@ -53,7 +53,19 @@ impl Exposition {
 
     /// The page of `/metrics` at this moment.
     pub fn page(&self, format: Format) -> Page {
-        let snapshot = self.series.snapshot();
+        self.page_of(format, self.series.snapshot())
+    }
+
+    /// The same in two parts for the history: the series, and the text of all other families.
+    pub fn look(&self) -> (Snapshot, Vec<u8>) {
+        let mut page = self.page_of(Format::Text, self.series.glance());
+        let mut text = Vec::new();
+        let snapshot = page.snapshot.take();
+        while page.fill(&mut text, usize::MAX / 2) {}
+        (snapshot.unwrap_or_else(|| self.series.glance()), text)
+    }
+
+    fn page_of(&self, format: Format, snapshot: Snapshot) -> Page {
         let mut families = self.agent.registry().gather();
         families.extend(process_families());
         families.extend(store_families(&snapshot));

@@ -1,4 +1,4 @@
-//! What is recorded, served: `/metrics`, health, TLS and basic auth.
+//! What is recorded, served: `/metrics`, the overview page, health, TLS and basic auth.
 //!
 //! A scrape prints memory. Nothing here waits for Redis, Postgres or the kernel, and nothing here knows how a number
 //! came about.
@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod exposition;
 pub mod negotiate;
+pub mod page;
 pub mod server;
 pub mod text;
 pub mod tls;

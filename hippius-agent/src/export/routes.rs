@@ -1,12 +1,12 @@
 //! Request → response.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName,
-    HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    ACCEPT, ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Response, StatusCode};
 use tokio::sync::Semaphore;
@@ -15,6 +15,7 @@ use super::auth::Verifier;
 use super::body::{PIECE_BYTES, Reply};
 use super::exposition::{Exposition, Page};
 use super::negotiate;
+use super::page::{Asset, DocumentError, Overview, POLICY};
 use super::server::{Readiness, ServerConfig};
 use super::web_config::WebConfig;
 
@@ -22,6 +23,7 @@ use super::web_config::WebConfig;
 #[derive(Debug)]
 pub(super) struct Routes {
     pub exposition: Arc<Exposition>,
+    pub overview: Arc<Overview>,
     pub readiness: Readiness,
     pub verifier: Verifier,
     pub scrapes: Arc<Semaphore>,
@@ -35,15 +37,21 @@ pub(super) struct Peer {
 }
 
 impl Routes {
-    pub fn new(config: &ServerConfig, exposition: Arc<Exposition>, readiness: Readiness, verifier: Verifier) -> Self {
+    pub fn new(
+        config: &ServerConfig,
+        exposition: Arc<Exposition>,
+        overview: Arc<Overview>,
+        readiness: Readiness,
+        verifier: Verifier,
+    ) -> Self {
         let scrapes = Arc::new(Semaphore::new(config.max_scrapes));
-        Self { exposition, readiness, verifier, scrapes, gzip_loopback: config.gzip_loopback }
+        Self { exposition, overview, readiness, verifier, scrapes, gzip_loopback: config.gzip_loopback }
     }
 
     /// Answers a request.
     pub async fn answer<B>(&self, web: &WebConfig, peer: Peer, request: &hyper::Request<B>) -> Response<Reply> {
         let mut response = if self.allowed(web, request.headers()).await {
-            self.route(peer, request)
+            self.route(peer, request).await
         } else {
             let mut refusal = text(StatusCode::UNAUTHORIZED, "Unauthorized\n");
             set(&mut refusal, WWW_AUTHENTICATE, "Basic realm=\"hippius-agent\"");
@@ -58,22 +66,29 @@ impl Routes {
         web.users.is_empty() || self.verifier.allows(&web.users, given).await
     }
 
-    fn route<B>(&self, peer: Peer, request: &hyper::Request<B>) -> Response<Reply> {
+    async fn route<B>(&self, peer: Peer, request: &hyper::Request<B>) -> Response<Reply> {
         let path = request.uri().path();
-        let known = matches!(path, "/" | "/metrics" | "/healthz" | "/readyz") || self.exposition.has_target(path);
-        if !known {
-            return text(StatusCode::NOT_FOUND, "Not found. The pages are listed at /.\n");
+        let asset = Asset::find(path);
+        let known = matches!(path, "/metrics" | "/healthz" | "/readyz" | "/pages")
+            || self.exposition.has_target(path)
+            || Overview::has(path);
+        if !known && asset.is_none() {
+            return text(StatusCode::NOT_FOUND, "Not found. The pages are listed at /pages.\n");
         }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD.\n");
             set(&mut refusal, ALLOW, "GET, HEAD");
             return refusal;
         }
+        if let Some(asset) = asset {
+            return file(asset);
+        }
         match path {
-            "/" => self.index(),
+            "/pages" => self.index(),
             "/healthz" => text(StatusCode::OK, "ok\n"),
             "/readyz" if self.readiness.get() => text(StatusCode::OK, "ready\n"),
             "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready: the probes are not attached\n"),
+            _ if Overview::has(path) => self.document(peer, request.uri(), request.headers()).await,
             _ => self.scrape(path, peer, request.method(), request.headers()),
         }
     }
@@ -95,28 +110,55 @@ impl Routes {
         start(page, gzip, permit)
     }
 
+    /// A document of the overview page.
+    async fn document(&self, peer: Peer, uri: &hyper::Uri, headers: &HeaderMap) -> Response<Reply> {
+        let gzip = negotiate::gzip(values(headers, &ACCEPT_ENCODING)) && (!peer.loopback || self.gzip_loopback);
+        match self.overview.document(uri.path(), uri.query().unwrap_or_default(), gzip).await {
+            Ok(document) => {
+                let mut response = text(StatusCode::OK, document.body);
+                set(&mut response, CONTENT_TYPE, "application/json");
+                set(&mut response, X_CONTENT_TYPE_OPTIONS, "nosniff");
+                set(&mut response, VARY, "Accept-Encoding");
+                if document.gzip {
+                    set(&mut response, CONTENT_ENCODING, "gzip");
+                }
+                response
+            }
+            Err(DocumentError::Query(error)) => text(StatusCode::BAD_REQUEST, format!("{error}\n")),
+            Err(error @ DocumentError::Failed) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+        }
+    }
+
+    /// What there is, a path a line.
     fn index(&self) -> Response<Reply> {
         let mut page = String::from(INDEX);
         for path in self.exposition.target_paths() {
-            let path = path.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-            // Writing into a string does not fail.
-            let _ = writeln!(page, "<li><a href=\"{path}\">{path}</a>: one target, as its own exporter names it</li>");
+            page.push_str(&path);
+            page.push_str("  one target, as its own exporter names it\n");
         }
-        page.push_str("</ul>\n");
-        let mut response = text(StatusCode::OK, page);
-        set(&mut response, CONTENT_TYPE, "text/html; charset=utf-8");
-        response
+        text(StatusCode::OK, page)
     }
 }
 
-const INDEX: &str = "<!doctype html>
-<html lang=\"en\"><title>hippius-agent</title>
-<h1>hippius-agent</h1>
-<ul>
-<li><a href=\"/metrics\">/metrics</a>: all metrics, for Prometheus</li>
-<li><a href=\"/healthz\">/healthz</a>: 200 while the process runs</li>
-<li><a href=\"/readyz\">/readyz</a>: 200 while the probes are attached</li>
+const INDEX: &str = "\
+/  overview page
+/metrics  all metrics, for Prometheus
+/api/v1/overview  what the page draws, as JSON
+/api/v1/table  rows by account, operation, handler or service, as JSON
+/healthz  200 while the process runs
+/readyz  200 while the probes are attached
 ";
+
+/// A file of the page. It is asked for again each time: it changes with the agent, and it is small.
+fn file(asset: &Asset) -> Response<Reply> {
+    let mut response = text(StatusCode::OK, asset.text);
+    set(&mut response, CONTENT_TYPE, asset.content_type);
+    set(&mut response, CACHE_CONTROL, "no-cache");
+    set(&mut response, CONTENT_SECURITY_POLICY, POLICY);
+    set(&mut response, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(&mut response, REFERRER_POLICY, "no-referrer");
+    response
+}
 
 /// Prints the first piece; a page that ends within it is sent whole, as it is.
 fn start(mut page: Page, gzip: bool, permit: tokio::sync::OwnedSemaphorePermit) -> Response<Reply> {

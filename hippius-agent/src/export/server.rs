@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::auth::{NoRandomness, Verifier};
 use super::exposition::Exposition;
+use super::page::Overview;
 use super::routes::{Peer, Routes};
 use super::stall::Impatient;
 use super::web_config::{WebConfig, WebConfigError};
@@ -127,10 +128,11 @@ impl Server {
     pub async fn bind(
         config: ServerConfig,
         exposition: Arc<Exposition>,
+        overview: Arc<Overview>,
         readiness: Readiness,
     ) -> Result<Self, ServerError> {
         let web = config.web_config.as_deref().map(WebConfig::load).transpose()?.unwrap_or_default();
-        let routes = Routes::new(&config, exposition, readiness, Verifier::new()?);
+        let routes = Routes::new(&config, exposition, overview, readiness, Verifier::new()?);
         let listener = TcpListener::bind(config.listen).await.map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => ServerError::InUse(config.listen),
             _ => ServerError::Listen(config.listen, error),

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod catalogue;
+pub mod history;
 pub mod polled;
 pub mod sample;
 pub mod series;

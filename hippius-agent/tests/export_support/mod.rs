@@ -12,6 +12,7 @@ use hippius_agent::attribute::Account;
 use hippius_agent::classify::{Effect, Payload, S3Operation};
 use hippius_agent::exchange::{MessageBytes, Outcome};
 use hippius_agent::export::exposition::Exposition;
+use hippius_agent::export::page::Overview;
 use hippius_agent::export::server::{Readiness, Server, ServerConfig};
 use hippius_agent::poll::family::Families;
 use hippius_agent::poll::source::Status;
@@ -31,6 +32,11 @@ pub struct Running {
 
 impl Running {
     pub fn start(config: ServerConfig, recorder: &Recorder) -> Self {
+        Self::start_with(config, recorder, Arc::default())
+    }
+
+    /// The same with a history of its own.
+    pub fn start_with(config: ServerConfig, recorder: &Recorder, overview: Arc<Overview>) -> Self {
         let config = ServerConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config };
         let (exposition, readiness) = (exposition(recorder), Readiness::default());
         let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -40,7 +46,7 @@ impl Running {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             let runtime = runtime.expect("a runtime");
             runtime.block_on(async move {
-                let server = Server::bind(config, pages, ready).await.expect("a server");
+                let server = Server::bind(config, pages, overview, ready).await.expect("a server");
                 tell.send(server.local_addr().expect("an address")).expect("a test that waits");
                 server.run(async { drop(stopped.await) }).await;
             });

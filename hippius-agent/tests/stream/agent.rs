@@ -127,6 +127,7 @@ impl Agent {
             }
             Event::Unattributed(reason, bytes) => *self.unattributed.entry(reason).or_default() += bytes,
             Event::Desynced(reason) => *self.desynced.entry(reason).or_default() += 1,
+            Event::RequestLost => *self.desynced.entry("request_lost").or_default() += 1,
             Event::Finished(id, finished) => {
                 let earlier = self.seen[id as usize].finished.replace(finished);
                 assert_eq!(earlier, None, "exchange {id} finished twice");

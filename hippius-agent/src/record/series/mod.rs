@@ -165,10 +165,24 @@ impl Batch<'_> {
 }
 
 impl SeriesReader {
-    /// All series as they stand between two updates.
+    /// All series as they stand between two updates, for a scrape: idle series may be dropped after it.
     pub fn snapshot(&self) -> Snapshot {
+        self.copy(true)
+    }
+
+    /// The same for a reader that is no scrape: a series that only it has read is not dropped.
+    pub fn glance(&self) -> Snapshot {
+        self.copy(false)
+    }
+
+    fn copy(&self, scraped: bool) -> Snapshot {
         let mut columns = lock(&self.spare).take().unwrap_or_default();
-        lock(&self.store).copy_into(&mut columns);
+        let mut store = lock(&self.store);
+        if scraped {
+            store.seen();
+        }
+        store.copy_into(&mut columns);
+        drop(store);
         Snapshot::new(columns, Arc::clone(&self.spare))
     }
 }

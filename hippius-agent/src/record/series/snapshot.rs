@@ -56,6 +56,11 @@ impl Snapshot {
         Some(FamilyView { copy, accounts: &columns.accounts, metric, shape })
     }
 
+    /// The printed labels of the account in `slot`.
+    pub fn account(&self, slot: u32) -> &str {
+        self.columns.as_ref().map_or("", |columns| columns.accounts.get(slot as usize))
+    }
+
     /// Lines of all series.
     pub fn lines(&self) -> usize {
         self.columns.as_ref().map_or(0, |columns| columns.lines)
@@ -98,6 +103,18 @@ impl<'a> FamilyView<'a> {
     /// Slots; some may be empty.
     pub fn slots(&self) -> usize {
         self.copy.labels.len()
+    }
+
+    /// The series in `slot` by the numbers of its labels, if there is one; and its cells.
+    pub fn numbers(&self, slot: usize) -> Option<(Labels, &'a [u64])> {
+        let labels = self.copy.labels.get(slot).filter(|labels| labels.account != FREE)?;
+        let cells = self.shape.cells();
+        Some((*labels, self.copy.cells.get(slot * cells..(slot + 1) * cells)?))
+    }
+
+    /// The labels with this number, printed and escaped. Numbers are given in turn and never again.
+    pub fn tail(&self, tail: u32) -> &'a str {
+        self.copy.tails.get(tail as usize)
     }
 
     /// The series in `slot`, if there is one.

@@ -132,8 +132,12 @@ impl Store {
         }
     }
 
-    pub fn copy_into(&mut self, columns: &mut Columns) {
+    /// A scrape reads everything now.
+    pub fn seen(&mut self) {
         self.seen_s = self.gate.now_s;
+    }
+
+    pub fn copy_into(&mut self, columns: &mut Columns) {
         columns.lines = self.gate.lines;
         columns.dropped = self.dropped;
         columns.accounts.clone_from(self.gate.accounts.texts());

@@ -1,0 +1,279 @@
+//! The charts of the page: what they are called, what they show, and why one may be empty.
+
+use super::gauges::IN_FLIGHT;
+
+/// A chart as the page knows it.
+#[derive(Debug)]
+pub struct Spec {
+    /// Name for programs.
+    pub id: &'static str,
+    /// Heading.
+    pub title: &'static str,
+    /// Group that it stands in.
+    pub section: &'static str,
+    /// Unit of its values.
+    pub unit: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    /// Where its values come from.
+    pub source: Source,
+    /// Why it may be empty.
+    pub empty: &'static str,
+}
+
+/// Where the values of a chart come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Requests by account.
+    Requests,
+    /// Bytes received by account.
+    Received,
+    /// Bytes sent by account.
+    Sent,
+    /// Percentiles of durations.
+    Durations,
+    /// Percentiles of the three phases.
+    Phases,
+    /// Failed exchanges by status or outcome.
+    Failures,
+    /// S3 operations by name.
+    Operations,
+    /// Failed S3 operations by code.
+    Errors,
+    /// Families of the fixed and polled metrics, and what their series are called.
+    Gauges(&'static [(&'static str, &'static str)]),
+    /// The first of these families that has values.
+    First(&'static [&'static str]),
+}
+
+impl Source {
+    /// Whether its series are parts of a whole.
+    pub fn stacked(self) -> bool {
+        !matches!(self, Self::Durations | Self::Phases | Self::Gauges(_) | Self::First(_))
+    }
+}
+
+/// Why a chart of phases is empty under an account filter.
+pub const NO_ACCOUNTS: &str = "The phases are kept by service and endpoint, not by account: clear the account filter.";
+
+/// Why a chart of S3 operations is empty under an endpoint filter.
+pub const NO_HANDLERS: &str = "S3 operations are not kept by endpoint: clear the endpoint filter.";
+
+const TRAFFIC: &str = "Traffic";
+const S3: &str = "S3";
+const STORES: &str = "Queues and stores";
+const AGENT: &str = "Agent";
+
+const NO_TRAFFIC: &str = "No request in this time, or none that the filters let through.";
+const NO_REDIS: &str = "No value yet: it comes from a polled Redis, and none is configured or none has answered.";
+const NO_POSTGRES: &str = "No value yet: it comes from a polled Postgres, and none is configured or none has answered.";
+
+/// All charts, in the order of the page.
+pub const PANELS: &[Spec] = &[
+    Spec {
+        id: "requests",
+        title: "Request rate by account",
+        section: TRAFFIC,
+        unit: "requests/s",
+        about: "Finished exchanges per second.",
+        source: Source::Requests,
+        empty: NO_TRAFFIC,
+    },
+    Spec {
+        id: "latency",
+        title: "Response times",
+        section: TRAFFIC,
+        unit: "s",
+        about: "Percentiles of the time from the first request byte to the last response byte.",
+        source: Source::Durations,
+        empty: NO_TRAFFIC,
+    },
+    Spec {
+        id: "phases",
+        title: "Response times by phase",
+        section: TRAFFIC,
+        unit: "s",
+        about: "95th percentile of receiving the request, of processing until the first response byte, and of sending.",
+        source: Source::Phases,
+        empty: NO_TRAFFIC,
+    },
+    Spec {
+        id: "received",
+        title: "Received by account",
+        section: TRAFFIC,
+        unit: "B/s",
+        about: "Bytes of requests per second, heads included; grows while a transfer runs.",
+        source: Source::Received,
+        empty: NO_TRAFFIC,
+    },
+    Spec {
+        id: "sent",
+        title: "Sent by account",
+        section: TRAFFIC,
+        unit: "B/s",
+        about: "Bytes of responses per second, heads included; grows while a transfer runs.",
+        source: Source::Sent,
+        empty: NO_TRAFFIC,
+    },
+    Spec {
+        id: "failures",
+        title: "Errors by code",
+        section: TRAFFIC,
+        unit: "requests/s",
+        about: "Exchanges with a status of 400 or above, or cut off.",
+        source: Source::Failures,
+        empty: "No request failed in this time.",
+    },
+    Spec {
+        id: "in_flight",
+        title: "Requests in flight",
+        section: TRAFFIC,
+        unit: "requests",
+        about: "Exchanges that have begun and not ended, by service.",
+        source: Source::Gauges(&[(IN_FLIGHT, "")]),
+        empty: "No service has been seen yet.",
+    },
+    Spec {
+        id: "operations",
+        title: "S3 operations",
+        section: S3,
+        unit: "operations/s",
+        about: "Operations per second by their AWS name.",
+        source: Source::Operations,
+        empty: "No S3 operation in this time. Services count them where their profile is one of S3.",
+    },
+    Spec {
+        id: "s3_errors",
+        title: "S3 error codes",
+        section: S3,
+        unit: "errors/s",
+        about: "Failed operations by the code of the error body, http_NNN where there was none.",
+        source: Source::Errors,
+        empty: "No S3 operation failed in this time.",
+    },
+    Spec {
+        id: "multipart",
+        title: "Multipart chunks",
+        section: S3,
+        unit: "chunks",
+        about: "Chunks of multipart uploads that wait in Redis.",
+        source: Source::First(&["hippius_multipart_chunks", "multipart_chunks_redis_total"]),
+        empty: NO_REDIS,
+    },
+    Spec {
+        id: "queues",
+        title: "Queue lengths",
+        section: STORES,
+        unit: "items",
+        about: "Items that wait, by queue.",
+        source: Source::First(&["queue_length"]),
+        empty: NO_REDIS,
+    },
+    Spec {
+        id: "queue_age",
+        title: "Age of the oldest item",
+        section: STORES,
+        unit: "s",
+        about: "How long the first item of a queue has waited.",
+        source: Source::First(&["hippius_queue_oldest_item_age_seconds"]),
+        empty: "No value yet: it comes from a polled Redis, for queues whose items say when they came.",
+    },
+    Spec {
+        id: "redis_memory",
+        title: "Redis memory",
+        section: STORES,
+        unit: "B",
+        about: "Memory in use, and the limit where there is one.",
+        source: Source::Gauges(&[("redis_memory_used_bytes", "used"), ("redis_memory_max_bytes", "limit")]),
+        empty: NO_REDIS,
+    },
+    Spec {
+        id: "redis_clients",
+        title: "Redis clients and keys",
+        section: STORES,
+        unit: "",
+        about: "Connected clients, and keys in all databases.",
+        source: Source::Gauges(&[("redis_connected_clients", "clients"), ("redis_db_keys", "keys")]),
+        empty: NO_REDIS,
+    },
+    Spec {
+        id: "redis_commands",
+        title: "Redis commands",
+        section: STORES,
+        unit: "1/s",
+        about: "Commands, evicted keys and rejected connections per second.",
+        source: Source::Gauges(&[
+            ("redis_commands_processed_total", "commands"),
+            ("redis_evicted_keys_total", "evicted keys"),
+            ("redis_rejected_connections_total", "rejected connections"),
+        ]),
+        empty: NO_REDIS,
+    },
+    Spec {
+        id: "pg_connections",
+        title: "Postgres connections",
+        section: STORES,
+        unit: "connections",
+        about: "Connections by state, and the most that the server allows.",
+        source: Source::Gauges(&[("pg_stat_activity_count", ""), ("pg_settings_max_connections", "limit")]),
+        empty: NO_POSTGRES,
+    },
+    Spec {
+        id: "pg_transactions",
+        title: "Postgres transactions",
+        section: STORES,
+        unit: "1/s",
+        about: "Commits, rollbacks and deadlocks per second, all databases together.",
+        source: Source::Gauges(&[
+            ("pg_stat_database_xact_commit", "commits"),
+            ("pg_stat_database_xact_rollback", "rollbacks"),
+            ("pg_stat_database_deadlocks", "deadlocks"),
+        ]),
+        empty: NO_POSTGRES,
+    },
+    Spec {
+        id: "pg_size",
+        title: "Postgres database size",
+        section: STORES,
+        unit: "B",
+        about: "Size on disk by database.",
+        source: Source::Gauges(&[("pg_database_size_bytes", "")]),
+        empty: NO_POSTGRES,
+    },
+    Spec {
+        id: "agent_events",
+        title: "Records from the kernel",
+        section: AGENT,
+        unit: "1/s",
+        about: "Records read per second by kind, and those lost by reason.",
+        source: Source::Gauges(&[("hippius_agent_events_total", ""), ("hippius_agent_events_lost_total", "lost:")]),
+        empty: "No record was read yet.",
+    },
+    Spec {
+        id: "agent_lag",
+        title: "Age of the sources",
+        section: AGENT,
+        unit: "s",
+        about: "Time since a poll of each source last worked.",
+        source: Source::Gauges(&[("hippius_agent_last_success_timestamp_seconds", "")]),
+        empty: "No source is polled: none is configured.",
+    },
+    Spec {
+        id: "agent_memory",
+        title: "Memory of the agent",
+        section: AGENT,
+        unit: "B",
+        about: "Resident memory of the agent's process.",
+        source: Source::Gauges(&[("process_resident_memory_bytes", "resident")]),
+        empty: "No value yet.",
+    },
+    Spec {
+        id: "agent_cpu",
+        title: "CPU time of the agent",
+        section: AGENT,
+        unit: "cores",
+        about: "User and system time of the agent's process, 1 being a whole core.",
+        source: Source::Gauges(&[("process_cpu_seconds_total", "cores")]),
+        empty: "No value yet.",
+    },
+];
