@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::connection::{Connection, RequestTaken, ResponseTaken};
 use crate::decode::http1::{HeadBuffer, RequestHead, ResponseHead};
 use crate::decode::s3_error;
-use crate::exchange::{Event, Exchanges, REQUEST_LOST};
+use crate::exchange::{Event, Exchanges};
 use crate::kernel::record::Record;
 use crate::record::agent::AgentMetrics;
 use crate::record::series::Batch;
@@ -316,9 +316,10 @@ impl Pipeline {
                 }
                 Event::Desynced(reason) => {
                     self.metrics.streams_desynced.with_label_values(&[reason]).inc();
-                    if reason == REQUEST_LOST {
-                        self.metrics.events_lost.with_label_values(&["exchange"]).inc();
-                    }
+                }
+                Event::RequestLost => {
+                    self.metrics.streams_desynced.with_label_values(&["request_lost"]).inc();
+                    self.metrics.events_lost.with_label_values(&["exchange"]).inc();
                 }
                 Event::Finished(id, finished) => {
                     if let Some(open) = self.open.get_mut(id as usize) {

@@ -213,7 +213,9 @@ pub struct Flow {
     /// How often a stream that was joined in the middle did not look like HTTP where it turned.
     pub tries: u32,
     /// Framing was lost already when the call that is being walked began.
-    pub lost_before: u32,
+    pub lost_before: u16,
+    /// The last request was CONNECT: a 2xx response makes the connection a tunnel.
+    pub connect: u16,
 }
 
 impl Side {

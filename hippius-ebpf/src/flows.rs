@@ -3,9 +3,11 @@
 use core::ffi::c_void;
 use core::intrinsics::{AtomicOrdering, atomic_xchg};
 
+use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_ktime_get_ns, bpf_sk_storage_get};
 use hippius_common::flow::{Flow, MAX_TRIES, flag, phase};
 use hippius_common::loss::{self, LossReason};
+use hippius_ebpf::capture::memory::store;
 use hippius_ebpf::capture::walk::{begin_call, finish, resync, skip, step};
 use hippius_ebpf::capture::{lose, settle, side, start};
 
@@ -25,6 +27,11 @@ mod interest {
     /// Seen from the handshake on: nothing moved before.
     pub const BORN: u32 = 2;
 }
+
+/// 1: the processor's stores become visible in their order (x86-64), so that a plain one gives a lock back. A locked one
+/// waits until all that was written to the ring is.
+#[unsafe(no_mangle)]
+static STORES_RELEASE: Global<u32> = Global::new(0);
 
 const IN: u16 = 1;
 const OUT_DIRECTION: u16 = 2;
@@ -142,7 +149,7 @@ fn read_heads<const OUT: bool>(socket: Socket, flow: &mut Flow, bytes: u64, now_
         return false;
     }
     flow.header.version = flow.header.version.wrapping_add(1);
-    flow.lost_before = u32::from(side::<OUT>(flow).phase == phase::LOST);
+    flow.lost_before = u16::from(side::<OUT>(flow).phase == phase::LOST);
     begin_call::<OUT>(flow, bytes, now_ns);
     match call_buffer(socket, flow, bytes) {
         Ok(buffer) => {
@@ -168,14 +175,20 @@ pub fn go_on<const OUT: bool>(socket: Socket) -> bool {
     if !step::<OUT>(flow, &mut call) {
         return true;
     }
-    end_call::<OUT>(socket);
+    end::<OUT>(flow);
     false
 }
 
 /// Ends a call that took several runs, or more than are allowed.
 #[inline(always)]
 pub fn end_call<const OUT: bool>(socket: Socket) {
-    let Some(flow) = find(socket) else { return };
+    if let Some(flow) = find(socket) {
+        end::<OUT>(flow);
+    }
+}
+
+#[inline(always)]
+fn end<const OUT: bool>(flow: &mut Flow) {
     let mut call = BufferCall { buffer: UserBuffer::load(flow) };
     finish::<OUT>(flow, &mut call);
     leave::<OUT>(flow);
@@ -190,8 +203,12 @@ fn leave<const OUT: bool>(flow: &mut Flow) {
         }
     }
     flow.header.version = flow.header.version.wrapping_add(1);
-    // SAFETY: a word of the flow, which outlives this program's run.
-    unsafe { atomic_xchg::<u64, { AtomicOrdering::AcqRel }>(&raw mut flow.busy, 0) };
+    if STORES_RELEASE.load() != 0 {
+        store(&mut flow.busy, 0);
+    } else {
+        // SAFETY: a word of the flow, which outlives this program's run.
+        unsafe { atomic_xchg::<u64, { AtomicOrdering::AcqRel }>(&raw mut flow.busy, 0) };
+    }
     if flow.tries > MAX_TRIES && flow.header.inbound.messages == 0 {
         settle::opaque(flow);
     }

@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod agent;
+pub mod awake;
 pub mod bpf;
 pub mod clients;
 pub mod config;
@@ -19,6 +20,7 @@ pub mod ports;
 pub mod proc;
 pub mod process;
 pub mod python;
+pub mod redis_fields;
 
 pub mod servers;
 pub mod stats;

@@ -195,6 +195,36 @@ fn upgraded_connection_is_opaque_after_the_101() {
 }
 
 #[test]
+fn tunnel_is_opaque_after_connect_was_accepted_and_only_then() {
+    let refusal = "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 5\r\n\r\nnever";
+    let steps = vec![
+        Step::ReadHead,
+        Step::write(refusal),
+        Step::ReadHead,
+        Step::write("HTTP/1.1 200 OK\r\n\r\n"),
+        Step::Read(24),
+        Step::write("HTTP/1.1 500 Not\r\n\r\n"),
+        Step::ReadToEnd,
+    ];
+    lab::with_agent("connect", |lab| {
+        let server = Scripted::start(steps)?;
+        let agent = lab.agent(&Config::new().service("wire", server.port()))?;
+        let mut raw = Raw::connect(server.address)?;
+        raw.send("CONNECT far:443 HTTP/1.1\r\nHost: far:443\r\n\r\n")?;
+        raw.read_exact(refusal.len())?;
+        raw.send("CONNECT far:443 HTTP/1.1\r\nHost: far:443\r\n\r\n")?;
+        raw.read_head()?;
+        raw.send("PUT /not HTTP/1.1\r\n\r\nxyz")?;
+        raw.read_exact(20)?;
+        drop(raw);
+        let counts = server.finish()?;
+        expect::all_bytes(lab, &agent, "wire", counts.received + counts.sent)?;
+        expect::exactly(lab, &agent, "wire", &Expected::requests(2).statuses(&[("200", 1), ("405", 1)]))?;
+        Ok(())
+    });
+}
+
+#[test]
 fn head_of_16_kib_is_read_to_its_end() {
     let filler = format!("X-Filler: {}", "f".repeat(16_000));
     big_head("head-16k", &filler, None);

@@ -127,6 +127,19 @@ fn say(stream: &mut TcpStream, answer: &[u8]) {
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
+/// So many connections that the server has taken; the one of the wait for its port may still be among the others.
+fn crowd(redis: &Redis, count: usize) -> Result<Vec<Client>> {
+    let mut crowd = Vec::new();
+    wait::until("a full server", wait::WIDE, || {
+        let mut client = redis.client().ok()?;
+        if client.ask(&["PING"]).is_ok() {
+            crowd.push(client);
+        }
+        (crowd.len() == count).then_some(())
+    })?;
+    Ok(crowd)
+}
+
 #[test]
 fn servers_that_fail_and_come_back() {
     lab::with_agent("redis-faults", |lab| {
@@ -135,7 +148,7 @@ fn servers_that_fail_and_come_back() {
         let stopped = Redis::start(&lab.workdir)?;
         let locked = Redis::start_on(ports::free(), &lab.workdir, &["--requirepass", PASSWORD])?;
         let full = Redis::start_on(ports::free(), &lab.workdir, &["--maxclients", "3"])?;
-        let crowd: Vec<Client> = (0..3).map(|_| full.client()).collect::<Result<_>>()?;
+        let crowd = crowd(&full, 3)?;
         let web = servers::http_server(&lab.workdir)?;
         let wrong = format!("redis://:{PASSWORD}-not@127.0.0.1:{}/0", locked.server.port);
         let config = Config::new().service("web", web.port);

@@ -13,7 +13,7 @@ use crate::decode::http1::HeadBuffer;
 use crate::kernel::clock::monotonic_ns;
 use crate::kernel::loader::Probes;
 use crate::kernel::ports;
-use crate::kernel::record::Record;
+use crate::kernel::record::{Record, fetch_next};
 use crate::pipeline::{Pipeline, Source};
 use crate::record::agent::AgentMetrics;
 use crate::record::series::Recorder;
@@ -97,6 +97,7 @@ impl Capture {
             let mut batch = self.recorder.batch();
             for _ in 0..BATCH {
                 let Some(item) = self.probes.ring.next() else { return };
+                fetch_next(&item);
                 match Record::parse(&item) {
                     Some(record) => {
                         gauges.record(record.header.kind);

@@ -7,7 +7,7 @@ mod close;
 mod message;
 mod pair;
 
-pub use pair::{Exchanges, REQUEST_LOST};
+pub use pair::Exchanges;
 
 use crate::decode::http1::{Fields, RequestHead, Version};
 
@@ -85,12 +85,36 @@ pub enum Event {
     Transfer(ExchangeId, Direction, u64),
     /// Bytes that belong to no exchange.
     Unattributed(&'static str, u64),
-    /// Framing was lost and picked up again, or an exchange lost its other half.
+    /// Framing was lost and picked up again, or an exchange lost its response.
     Desynced(&'static str),
+    /// A response came whose request was lost: one exchange is missing from the counts.
+    RequestLost,
     /// An exchange is over. Bytes of its request may still come.
     Finished(ExchangeId, Finished),
     /// Nothing more comes of an exchange that is over.
     Released(ExchangeId),
+}
+
+/// What a response answers, as far as its framing depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// HEAD: no body follows.
+    Head,
+    /// CONNECT: with a 2xx status, a tunnel follows.
+    Connect,
+    /// Anything else.
+    Other,
+}
+
+impl Answers {
+    /// By the request's method.
+    pub fn to(method: &str) -> Self {
+        match method {
+            "HEAD" => Self::Head,
+            "CONNECT" => Self::Connect,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// How the body of a message is delimited (RFC 9112 section 6.3).
@@ -115,11 +139,12 @@ impl Framing {
         Self::of_fields(&head.fields, head.version).unwrap_or(Self::Length(0))
     }
 
-    /// Of a final response; `bodiless` when it answers HEAD.
-    pub fn of_response(status: u16, fields: &Fields<'_>, version: Version, bodiless: bool) -> Self {
+    /// Of a final response to such a request.
+    pub fn of_response(status: u16, fields: &Fields<'_>, version: Version, answers: Answers) -> Self {
         match status {
             101 => Self::Opaque,
-            _ if bodiless || status == 204 || status == 304 => Self::Length(0),
+            200..300 if answers == Answers::Connect => Self::Opaque,
+            _ if answers == Answers::Head || status == 204 || status == 304 => Self::Length(0),
             _ => Self::of_fields(fields, version).unwrap_or(Self::UntilClose),
         }
     }

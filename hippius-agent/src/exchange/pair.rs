@@ -6,14 +6,11 @@ use hippius_common::flow::{FlowHeader, Side, phase};
 use hippius_common::loss;
 
 use super::message::Message;
-use super::{Direction, Event, ExchangeId, Finished, Framing, Outcome};
+use super::{Answers, Direction, Event, ExchangeId, Finished, Framing, Outcome};
 use crate::decode::http1::{RequestHead, ResponseHead};
 
 /// Most requests that wait on one connection; a client that pipelines more is not answered in order by any server.
 const MAX_WAITING: usize = 1024;
-
-/// A response came whose request was lost: one exchange is missing from the counts.
-pub const REQUEST_LOST: &str = "request_lost";
 
 /// The exchanges of one connection.
 #[derive(Debug, Default)]
@@ -47,7 +44,7 @@ pub(super) struct Exchange {
     /// Bytes of interim responses.
     pub(super) interim: u64,
     pub(super) status: u16,
-    bodiless: bool,
+    answers: Answers,
 }
 
 impl Exchanges {
@@ -77,8 +74,8 @@ impl Exchanges {
         let framing = Framing::of_request(head);
         let request = Message::new(at, head.len, framing, &header.inbound);
         self.owner_in = Some(Owner { id, end: request.end(), finished: false });
-        let bodiless = matches!(head.method, "HEAD" | "CONNECT");
-        self.waiting.push_back(Exchange { id, request, response: None, interim: 0, status: 0, bodiless });
+        let answers = Answers::to(head.method);
+        self.waiting.push_back(Exchange { id, request, response: None, interim: 0, status: 0, answers });
     }
 
     /// A response head was seen at position `at`. Returns the exchange that it answers, and whether it is final.
@@ -101,7 +98,7 @@ impl Exchanges {
         if self.waiting.len() < unanswered {
             // It answers a request that was never seen: sent before the agent began, or lost.
             if header.inbound.messages != 0 {
-                sink(Event::Desynced(REQUEST_LOST));
+                sink(Event::RequestLost);
             }
             return None;
         }
@@ -111,7 +108,7 @@ impl Exchanges {
                 Some(Owner { id: front.id, end: Some(at.saturating_add(head.len as u64)), finished: false });
             return Some((front.id, false));
         }
-        let framing = Framing::of_response(head.status, &head.fields, head.version, front.bodiless);
+        let framing = Framing::of_response(head.status, &head.fields, head.version, front.answers);
         let response = Message::new(at, head.len, framing, &header.outbound);
         self.owner_out = Some(Owner { id: front.id, end: response.end(), finished: false });
         front.status = head.status;

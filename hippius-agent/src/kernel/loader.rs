@@ -223,12 +223,16 @@ fn load_object(settings: &Settings, offsets: &[(&'static str, u32)], btf: &Btf) 
         .override_global(ABI_GLOBAL, &present, true)
         .override_global("WAKE_BYTES", &settings.wake_bytes, true)
         .override_global("PROBE_LOG", &probe_log, true)
+        .override_global("STORES_RELEASE", &STORES_RELEASE, true)
         .override_global("AGENT_TGID", &tgid, true);
     for (global, offset) in offsets {
         loader.override_global(global, offset, true);
     }
     Ok(loader.load(OBJECT)?)
 }
+
+/// Whether this processor's plain stores give a lock back: total store order, Intel SDM volume 3, section 9.2.
+const STORES_RELEASE: u32 = cfg!(target_arch = "x86_64") as u32;
 
 fn load_sweeper(ebpf: &mut Ebpf, btf: &Btf) -> Result<Sweeper, LoadError> {
     let name = "sweep";

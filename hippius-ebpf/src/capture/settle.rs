@@ -36,9 +36,10 @@ fn request(flow: &mut Flow, end: u64) {
         flow.bodiless = 0;
     }
     if flow.header.unanswered < REMEMBERED {
-        let bodiless = step & (bit::METHOD_HEAD | bit::METHOD_CONNECT) != 0;
+        let bodiless = step & bit::METHOD_HEAD != 0;
         flow.bodiless |= u64::from(bodiless) << (flow.header.unanswered & (REMEMBERED - 1));
     }
+    flow.connect = u16::from(step & bit::METHOD_CONNECT != 0);
     flow.header.unanswered = flow.header.unanswered.wrapping_add(1);
     body::<false>(flow, end, false);
 }
@@ -54,7 +55,9 @@ fn response(flow: &mut Flow, end: u64) {
     let bodiless = flow.bodiless & 1 != 0 || status == 204 || status == 304;
     flow.bodiless >>= 1;
     flow.header.unanswered = flow.header.unanswered.saturating_sub(1);
-    if status == 101 {
+    // Nothing can follow CONNECT before its response, so it is answered when nothing else waits (RFC 9110 section 9.3.6).
+    let tunnel = status < 300 && flow.connect != 0 && flow.header.unanswered == 0;
+    if status == 101 || tunnel {
         opaque(flow);
         return;
     }

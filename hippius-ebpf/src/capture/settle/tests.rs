@@ -15,7 +15,9 @@ fn what_follows_a_response_head_depends_on_status_and_method() {
         ("GET", 101, "A: b", phase::OPAQUE),
         ("HEAD", 200, "Content-Length: 5", phase::HEAD),
         ("HEAD", 404, "Transfer-Encoding: chunked", phase::HEAD),
-        ("CONNECT", 200, "A: b", phase::HEAD),
+        ("CONNECT", 200, "A: b", phase::OPAQUE),
+        ("CONNECT", 200, "Content-Length: 5", phase::OPAQUE),
+        ("CONNECT", 405, "Content-Length: 5", phase::BODY),
         ("HEADS", 200, "Content-Length: 5", phase::BODY),
     ] {
         let mut connection = Connection::new();
