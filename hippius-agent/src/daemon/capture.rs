@@ -62,7 +62,7 @@ impl Capture {
         let mut config = self.config.load_full();
         let mut gauges = Gauges::new(Arc::clone(&self.metrics));
         let mut heads = HeadBuffer::default();
-        let (mut swept_ns, mut since_ns, mut looked_ns) = (0, 0, 0);
+        let (mut swept_ns, mut since_ns, mut looked_ns) = (0, self.probes.since_ns, 0);
         loop {
             let stopping = stop.load(Ordering::Relaxed);
             if !stopping {

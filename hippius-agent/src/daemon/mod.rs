@@ -15,11 +15,11 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::attribute::store::{Lookups, OpenError, Store};
-use crate::config::{Backend, Config};
+use crate::config::Config;
 use crate::export::exposition::Exposition;
 use crate::export::server::{Readiness, Server, ServerConfig, ServerError};
-use crate::kernel::loader::{self, LoadError};
-use crate::kernel::{harden, ports};
+use crate::kernel::error::LoadError;
+use crate::kernel::{harden, loader, ports};
 use crate::logging::{self, LogHandle};
 use crate::pipeline::Pipeline;
 use crate::poll::poller::Poller;
@@ -44,11 +44,6 @@ pub enum DaemonError {
     /// The programs do not run on this host.
     #[error("{0}; `hippius-agent check` says what this host lacks")]
     Load(#[from] LoadError),
-    /// A back-end is asked for that this build does not have.
-    #[error(
-        "capture.backend = \"fentry\": this build has the tracepoint back-end only; use \"auto\" or \"tracepoint\""
-    )]
-    Backend,
     /// Capabilities cannot be given up.
     #[error("cannot give up capabilities: {0}")]
     Capabilities(#[from] caps::errors::CapsError),
@@ -68,9 +63,6 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     let log = logging::init(&config.log)?;
     harden::forbid_dumps();
     let (store, lookups) = Store::open(&settings::store(&config))?;
-    if config.capture.backend == Backend::Fentry {
-        return Err(DaemonError::Backend);
-    }
     let probes = loader::load(&settings::probes(&config), &ports::wanted(&config, config.listen.port()))?;
     // Before there are other threads: capabilities belong to the thread, and are handed down to those that it starts.
     privileges::drop_capabilities()?;
@@ -78,7 +70,11 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     let mut poller = Poller::new(runtime.handle().clone());
     let (server, metrics, recorder, readiness) = serve(&runtime, &config, &poller)?;
     let address = server.local_addr()?;
-    metrics.backend_info.with_label_values(&["tracepoint"]).set(1);
+    let backend = probes.backend.name();
+    for (other, why) in &probes.refused {
+        tracing::info!(backend = other.name(), "this back-end does not work here: {why}");
+    }
+    metrics.backend_info.with_label_values(&[backend]).set(1);
     let reloader = Reloader::new(options, config);
     let applied = Arc::new(ArcSwap::new(reloader.current().load_full()));
     let config = reloader.current();
@@ -102,7 +98,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
         let serving = tokio::spawn(server.run(async move {
             let _ = stopped.await;
         }));
-        tracing::info!(version = version::LONG, backend = "tracepoint", "started; metrics at http://{address}/metrics");
+        tracing::info!(version = version::LONG, backend, "started; metrics at http://{address}/metrics");
         let count = |result: ReloadResult| metrics.config_reloads.with_label_values(&[result.as_str()]).inc();
         let repoll = |config: &Config| poller.configure(&config.redis, &config.postgres);
         follow_signals(signals, &reloader, &applied, &log, repoll, count).await;

@@ -23,7 +23,7 @@ struct Program {
 const POSTGRES: &str = "postgres";
 const PYTHON: &str = "python3";
 
-const PROGRAMS: [Program; 12] = [
+const PROGRAMS: [Program; 17] = [
     Program { name: "nginx", package: "nginx-light", unit: Some("nginx.service") },
     Program { name: "redis-server", package: "redis-server", unit: Some("redis-server.service") },
     Program {
@@ -41,6 +41,11 @@ const PROGRAMS: [Program; 12] = [
     Program { name: "promtool", package: "prometheus", unit: Some("prometheus.service") },
     Program { name: "tcpdump", package: "tcpdump", unit: None },
     Program { name: "curl", package: "curl", unit: None },
+    Program { name: "docker-compose", package: "docker-compose", unit: None },
+    Program { name: "ip", package: "iproute2", unit: None },
+    Program { name: "setpriv", package: "util-linux", unit: None },
+    Program { name: "strip", package: "binutils", unit: None },
+    Program { name: "systemd-analyze", package: "systemd", unit: None },
     Program { name: "wrk", package: "wrk", unit: None },
     Program { name: "npm", package: "npm", unit: None },
     Program { name: PYTHON, package: "python3-venv", unit: None },
