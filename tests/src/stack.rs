@@ -87,7 +87,9 @@ fn config(lab: &Lab, server: &Server, redis: &Redis) -> Result<Config> {
 
 /// A table of a polled server that is asked often.
 fn polled(table: &str, name: &str, url: &str, more: &str) -> String {
-    format!("[[{table}]]\nname = {name:?}\nurl = {url:?}\ninterval_ms = 500\njitter_ms = 0\ntimeout_ms = 400\n{more}\n")
+    format!(
+        "[[{table}]]\nname = {name:?}\nurl = {url:?}\ninterval_ms = 500\njitter_ms = 0\ntimeout_ms = 5000\n{more}\n"
+    )
 }
 
 /// What the API of 2025 keeps in Redis: an account, queues, a part of an upload.
