@@ -101,7 +101,11 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
         let serving = tokio::spawn(server.run(async move {
             let _ = stopped.await;
         }));
-        tracing::info!(version = version::LONG, backend = "tracepoint", "started; metrics at http://{address}/metrics");
+        tracing::info!(
+            version = version::LONG,
+            backend = "tracepoint",
+            "started; page at http://{address}/, metrics at /metrics"
+        );
         let count = |result: ReloadResult| metrics.config_reloads.with_label_values(&[result.as_str()]).inc();
         follow_signals(signals, &reloader, &applied, &log, count).await;
         let _ = stop.send(());
