@@ -96,7 +96,7 @@ fn main() -> anyhow::Result<()> {
     let first_ms = snapshots_ms[0];
     snapshots_ms.sort_by(f64::total_cmp);
     println!("snapshot: first {first_ms:.3} ms, median {:.3} ms, worst {:.3} ms", snapshots_ms[25], snapshots_ms[49]);
-    let exposition = Exposition::new(reader, agent);
+    let exposition = Exposition::new(reader, agent, Arc::default());
     for format in [Format::Text, Format::OpenMetrics, Format::Text] {
         let start = Instant::now();
         let (mut page, mut piece, mut bytes) = (exposition.page(format), Vec::new(), 0);

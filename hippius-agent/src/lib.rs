@@ -5,14 +5,16 @@
 //! `record`. A stage uses the output of the stages on its left, `hippius-common` and its own configuration, nothing
 //! on its right. Only [`pipeline`] sees all of them.
 //!
-//! Around them stand [`cli`] and [`config`] (what the operator says), [`daemon`] and [`reload`] (the life of the
-//! process), [`check`] (what this host can do), [`top`] (a running agent in a terminal), [`logging`] and [`version`].
+//! Around them stand [`cli`] and [`config`] (what the operator says), [`connect`] (TLS, addresses of Postgres),
+//! [`daemon`] and [`reload`] (the life of the process), [`check`] (what this host can do), [`top`] (a running agent in a
+//! terminal), [`logging`] and [`version`].
 
 pub mod attribute;
 pub mod check;
 pub mod classify;
 pub mod cli;
 pub mod config;
+pub mod connect;
 pub mod connection;
 pub mod daemon;
 pub mod decode;

@@ -5,14 +5,14 @@ mod export_support;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use export_support::{exposition, fill, recorder};
+use export_support::{exposition_with, fill, polled_target, recorder};
 use hippius_agent::export::text::Format;
 use hippius_agent::record::catalogue;
 
 fn page(format: Format) -> String {
     let mut recorder = recorder();
     fill(&mut recorder, 3);
-    let exposition = exposition(&recorder);
+    let exposition = exposition_with(&recorder, vec![polled_target()]);
     let agent = exposition.agent();
     for family in [
         &agent.events,
@@ -27,10 +27,6 @@ fn page(format: Format) -> String {
     agent.connections.with_label_values(&["open"]).set(2);
     agent.backend_info.with_label_values(&["fentry"]).set(1);
     agent.probe_seconds.with_label_values(&["x"]).inc_by(0.5);
-    agent.source_up.with_label_values(&["redis"]).set(1);
-    agent.last_success_timestamp_seconds.with_label_values(&["redis"]).set(1.7e9);
-    agent.poll_duration_seconds.with_label_values(&["redis"]).set(0.01);
-    agent.poll_errors.with_label_values(&["redis", "timeout"]).inc();
     agent.account_lookups.with_label_values(&["redis", "found"]).inc();
     agent.account_lookup_seconds.observe(0.003);
     let mut out = Vec::new();
@@ -71,7 +67,8 @@ fn the_page_has_every_family_of_the_catalogue_once() {
             assert!(sample.contains(&format!("{label}=\"")), "{sample} has no {label}");
         }
     }
-    assert_eq!(page.matches("# TYPE ").count(), catalogue::all().len());
+    let polled = catalogue::polled().filter(|(section, _)| *section == catalogue::Section::Redis).count();
+    assert_eq!(page.matches("# TYPE ").count(), catalogue::all().len() + polled);
 }
 
 #[test]

@@ -1,50 +1,92 @@
-//! The kernel structure fields that the programs read, resolved from BTF at load time.
+//! What the programs know of the running kernel, resolved from BTF at load time.
 //!
 //! One table for both sides: the kernel side declares a read-only global of the given name for each entry, the loader
-//! fills it.
+//! fills it. What a kernel does not have is [`ABSENT`], and the back-ends that need it cannot run there.
 
-/// One field.
+/// Value of a global whose entry the kernel does not have.
+pub const ABSENT: u32 = u32::MAX;
+
+/// The back-ends, as bits of [`KernelField::needed_by`] and as the value of the global `BACKEND`.
+pub mod backend {
+    /// BTF tracepoints `sock_send_length` and `sock_recv_length`.
+    pub const TRACEPOINT: u32 = 1;
+    /// fexit programs on the functions that send and receive.
+    pub const FENTRY: u32 = 2;
+    /// All of them.
+    pub const ALL: u32 = TRACEPOINT | FENTRY;
+    /// None: capture works without.
+    pub const NONE: u32 = 0;
+}
+
+/// What is looked up.
+#[derive(Debug, Clone, Copy)]
+pub enum Place {
+    /// The offset in bytes of a structure's member. Alternatives in order of preference, because kernels differ; dots
+    /// descend, anonymous members are looked through.
+    Member(&'static str, &'static [&'static str]),
+    /// The value of a name in an enumeration.
+    Enumerator(&'static str, &'static str),
+    /// 1 where the kernel has a function of this name, else 0: for what changed without a trace in any type.
+    Function(&'static str),
+    /// 1 where the structure has this member, else 0.
+    HasMember(&'static str, &'static str),
+}
+
+/// One fact.
 #[derive(Debug, Clone, Copy)]
 pub struct KernelField {
     /// Name of the global in the kernel object.
     pub global: &'static str,
-    /// Structure.
-    pub structure: &'static str,
-    /// Paths to the member, alternatives in order of preference (kernels differ); dots descend.
-    pub paths: &'static [&'static str],
-    /// Whether capture can work without it.
-    pub required: bool,
+    /// What it holds.
+    pub place: Place,
+    /// Bits of [`backend`]: those that cannot run without it.
+    pub needed_by: u32,
 }
 
 macro_rules! fields {
-    ($($global:ident: $structure:literal, [$($path:literal),+];)*) => {
-        /// All fields that the programs read.
+    ($($global:ident: $needed:ident, $place:expr;)*) => {
+        /// All facts that the programs use.
         pub const FIELDS: &[KernelField] = &[$(KernelField {
             global: stringify!($global),
-            structure: $structure,
-            paths: &[$($path),+],
-            required: true,
+            place: $place,
+            needed_by: backend::$needed,
         }),*];
     };
 }
 
+use Place::{Enumerator, Function, HasMember, Member};
+
 fields! {
-    SK_FAMILY: "sock", ["__sk_common.skc_family"];
-    SK_NUM: "sock", ["__sk_common.skc_num"];
-    SK_FLAGS: "sock", ["__sk_common.skc_flags"];
-    SK_PROTOCOL: "sock", ["sk_protocol"];
-    SK_SOCKET: "sock", ["sk_socket"];
-    SK_ERR: "sock", ["sk_err"];
-    SOCKET_FILE: "socket", ["file"];
-    TCP_COPIED_SEQ: "tcp_sock", ["copied_seq"];
-    TCP_RCV_NXT: "tcp_sock", ["rcv_nxt"];
-    TCP_BYTES_RECEIVED: "tcp_sock", ["bytes_received"];
-    TCP_WRITE_SEQ: "tcp_sock", ["write_seq"];
-    TCP_SND_UNA: "tcp_sock", ["snd_una"];
-    TCP_BYTES_ACKED: "tcp_sock", ["bytes_acked"];
-    TASK_FILES: "task_struct", ["files"];
-    TASK_STATUS: "task_struct", ["thread_info.status"];
-    FILES_FDT: "files_struct", ["fdt"];
-    FDT_FD: "fdtable", ["fd"];
-    FDT_MAX_FDS: "fdtable", ["max_fds"];
+    SK_FAMILY: ALL, Member("sock", &["__sk_common.skc_family"]);
+    SK_NUM: ALL, Member("sock", &["__sk_common.skc_num"]);
+    SK_FLAGS: ALL, Member("sock", &["__sk_common.skc_flags", "sk_flags"]);
+    SK_PROTOCOL: ALL, Member("sock", &["sk_protocol"]);
+    SK_ERR: ALL, Member("sock", &["sk_err"]);
+    TCP_COPIED_SEQ: ALL, Member("tcp_sock", &["copied_seq"]);
+    TCP_RCV_NXT: ALL, Member("tcp_sock", &["rcv_nxt"]);
+    TCP_BYTES_RECEIVED: ALL, Member("tcp_sock", &["bytes_received"]);
+    TCP_WRITE_SEQ: ALL, Member("tcp_sock", &["write_seq"]);
+    TCP_SND_UNA: ALL, Member("tcp_sock", &["snd_una"]);
+    TCP_BYTES_ACKED: ALL, Member("tcp_sock", &["bytes_acked"]);
+    // The proof that the system call in flight is about the socket, which fexit programs do not need.
+    SK_SOCKET: TRACEPOINT, Member("sock", &["sk_socket"]);
+    SOCKET_FILE: TRACEPOINT, Member("socket", &["file"]);
+    TASK_FILES: TRACEPOINT, Member("task_struct", &["files"]);
+    FILES_FDT: TRACEPOINT, Member("files_struct", &["fdt"]);
+    FDT_FD: TRACEPOINT, Member("fdtable", &["fd"]);
+    FDT_MAX_FDS: TRACEPOINT, Member("fdtable", &["max_fds"]);
+    TASK_STATUS: TRACEPOINT, Member("task_struct", &["thread_info.status"]);
+    // The iterator of the message that a call was given (include/linux/uio.h). `type` became `iter_type` in 5.14, `iov`
+    // became `__iov` in 6.4; user buffers without an array of segments came with 6.0.
+    ITER_TYPE: FENTRY, Member("msghdr", &["msg_iter.iter_type", "msg_iter.type"]);
+    ITER_HAS_DIRECTION: FENTRY, HasMember("iov_iter", "type");
+    ITER_OFFSET: FENTRY, Member("msghdr", &["msg_iter.iov_offset"]);
+    ITER_COUNT: FENTRY, Member("msghdr", &["msg_iter.count"]);
+    ITER_SEGMENTS: FENTRY, Member("msghdr", &["msg_iter.__iov", "msg_iter.iov"]);
+    ITER_ADDRESS: NONE, Member("msghdr", &["msg_iter.ubuf"]);
+    ITER_IOVEC: FENTRY, Enumerator("iter_type", "ITER_IOVEC");
+    ITER_UBUF: NONE, Enumerator("iter_type", "ITER_UBUF");
+    // Tracing programs may use socket storage since 5.11 and socket cookies since 5.12, which brought this function
+    // (net/core/filter.c); without it, state is kept in a hash by address.
+    HAS_STORAGE: ALL, Function("bpf_get_socket_ptr_cookie");
 }

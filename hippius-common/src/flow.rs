@@ -182,10 +182,14 @@ pub struct Flow {
     pub call_base: u64,
     /// Number of `struct iovec`; 0 for a plain buffer.
     pub call_segments: u64,
+    /// Bytes of the first of them that are not of the call.
+    pub call_skip: u64,
     /// Where the bytes to be copied next stand in user memory.
     pub copy_from: u64,
     /// How many they are.
     pub copy_len: u64,
+    /// Where they go: an offset in the capture.
+    pub copy_at: u64,
     /// Bytes in the capture before the last copy.
     pub captured_before: u32,
     /// Bytes that the last copy added.
@@ -198,8 +202,10 @@ pub struct Flow {
     pub multi_task: u64,
     /// Its array of messages.
     pub multi_base: u64,
-    /// Taken by the program that reads heads on this socket.
-    pub busy: u64,
+    /// How often a program that reads heads on this socket took the flow, and programs that try to.
+    pub entered: u64,
+    /// How often it was given back.
+    pub left: u64,
     /// `tcp_sock.copied_seq` as accounted for.
     pub copied_seq: u32,
     /// Index of the next message in the `sendmmsg`/`recvmmsg` that is being followed.

@@ -32,15 +32,18 @@ impl BufferCall {
 impl Call for BufferCall {
     #[inline(always)]
     fn copy(&mut self, flow: &mut Flow, at: u32, offset: u64, len: u32) -> Result<u32, LossReason> {
+        store(&mut flow.copy_at, u64::from(at));
         let (address, len) = self.located(flow, offset, len)?;
         let capture = flow.capture.as_mut_ptr().cast::<u8>();
+        // Read back as it is compared: verifiers before 6.8 lose what the compiler proved of another copy.
+        let at = load(&flow.copy_at);
         if at == 0 {
             let len = if len > FIRST_COPY_BYTES { FIRST_COPY_BYTES } else { len };
             // SAFETY: the capture holds more than FIRST_COPY_BYTES.
             unsafe { copy(capture, address, len) }?;
             return Ok(len);
         }
-        let at = if at > NEXT_COPY_LIMIT { NEXT_COPY_LIMIT } else { at };
+        let at = if at > u64::from(NEXT_COPY_LIMIT) { u64::from(NEXT_COPY_LIMIT) } else { at };
         let len = if len > NEXT_COPY_BYTES { NEXT_COPY_BYTES } else { len };
         // SAFETY: NEXT_COPY_LIMIT and NEXT_COPY_BYTES add up to the capture's size.
         unsafe { copy(capture.add(at as usize), address, len) }?;
@@ -70,8 +73,13 @@ impl Call for BufferCall {
 
 #[inline(always)]
 fn shift(flow: &mut Flow, from: u32, len: u32) {
-    let from = if from > CAPTURE_BYTES as u32 { 0 } else { from };
-    let len = if len > NEXT_COPY_BYTES { NEXT_COPY_BYTES } else { len };
+    store(&mut flow.copy_at, u64::from(from));
+    store(&mut flow.copy_len, u64::from(len));
+    // Read back as in `copy`.
+    let from = load(&flow.copy_at);
+    let from = if from > CAPTURE_BYTES as u64 { 0 } else { from };
+    let len = load(&flow.copy_len);
+    let len = if len > u64::from(NEXT_COPY_BYTES) { NEXT_COPY_BYTES } else { len as u32 };
     let capture = flow.capture.as_mut_ptr().cast::<u8>();
     // SAFETY: both ends lie in the capture; the helper copies upwards, so an overlap is harmless.
     unsafe { bpf_probe_read_kernel(capture.cast(), len, capture.add(from as usize).cast()) };

@@ -1,13 +1,11 @@
 //! From a hook's arguments to the capture core: which sockets are watched, their state, and one call of each.
 
-use core::ffi::c_void;
-use core::intrinsics::{AtomicOrdering, atomic_xchg};
+use core::intrinsics::{AtomicOrdering, atomic_xadd};
 
-use aya_ebpf::Global;
-use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_ktime_get_ns, bpf_sk_storage_get};
+use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_ktime_get_ns};
 use hippius_common::flow::{Flow, MAX_TRIES, flag, phase};
-use hippius_common::loss::{self, LossReason};
-use hippius_ebpf::capture::memory::store;
+use hippius_common::loss;
+use hippius_ebpf::capture::memory::{load, store};
 use hippius_ebpf::capture::walk::{begin_call, finish, resync, skip, step};
 use hippius_ebpf::capture::{lose, settle, side, start};
 
@@ -15,23 +13,10 @@ use crate::call::BufferCall;
 use crate::emit;
 use crate::kernel::fields::{Kernel, TCP_COPIED_SEQ};
 use crate::kernel::socket::Socket;
-use crate::kernel::user_buffer::{InFlight, UserBuffer, copy, in_flight};
-use crate::maps::{FLOWS, IGNORED, MapPointer, PORT_WORDS, PORTS};
-
-const BPF_SK_STORAGE_GET_F_CREATE: u64 = 1;
-
-/// Values of `IGNORED`.
-mod interest {
-    /// Of none.
-    pub const NONE: u32 = 1;
-    /// Seen from the handshake on: nothing moved before.
-    pub const BORN: u32 = 2;
-}
-
-/// 1: the processor's stores become visible in their order (x86-64), so that a plain one gives a lock back. A locked one
-/// waits until all that was written to the ring is.
-#[unsafe(no_mangle)]
-static STORES_RELEASE: Global<u32> = Global::new(0);
+use crate::kernel::user_buffer::{UserBuffer, copy};
+use crate::maps::{PORT_WORDS, PORTS};
+use crate::origin::Origin;
+use crate::storage::{self, interest};
 
 const IN: u16 = 1;
 const OUT_DIRECTION: u16 = 2;
@@ -56,31 +41,25 @@ pub fn watch(port: u16) {
 /// The state of a watched socket.
 #[inline(always)]
 pub fn find(socket: Socket) -> Option<&'static mut Flow> {
-    storage(FLOWS.pointer(), socket, 0)
-}
-
-#[inline(always)]
-fn storage<T>(map: *mut c_void, socket: Socket, flags: u64) -> Option<&'static mut T> {
-    // SAFETY: the map is a socket storage of `T`, the socket a trusted pointer of the hook.
-    unsafe { bpf_sk_storage_get(map, socket.0.0.cast_mut().cast(), core::ptr::null_mut(), flags).cast::<T>().as_mut() }
+    storage::flow(socket)
 }
 
 /// `bytes` were accepted by a call on `socket` in the given direction. True when there is more to read than one run of a
 /// program may: [`go_on`] follows.
 #[inline(always)]
-pub fn account<const OUT: bool>(socket: Socket, bytes: u64) -> bool {
+pub fn account<const OUT: bool>(socket: Socket, origin: impl Origin, bytes: u64) -> bool {
     if let Some(flow) = find(socket) {
-        return account_on::<OUT>(socket, flow, bytes);
+        return account_on::<OUT>(socket, flow, origin, bytes);
     }
-    if !first_seen::<OUT>(socket, bytes) {
+    if !first_seen::<OUT>(socket, origin, bytes) {
         return false;
     }
     let Some(flow) = find(socket) else { return false };
-    account_on::<OUT>(socket, flow, bytes)
+    account_on::<OUT>(socket, flow, origin, bytes)
 }
 
 #[inline(always)]
-fn account_on<const OUT: bool>(socket: Socket, flow: &mut Flow, bytes: u64) -> bool {
+fn account_on<const OUT: bool>(socket: Socket, flow: &mut Flow, origin: impl Origin, bytes: u64) -> bool {
     // SAFETY: no precondition.
     let now_ns = unsafe { bpf_ktime_get_ns() };
     let direction = if OUT { OUT_DIRECTION } else { IN };
@@ -99,7 +78,7 @@ fn account_on<const OUT: bool>(socket: Socket, flow: &mut Flow, bytes: u64) -> b
         flow.header.version = flow.header.version.wrapping_add(2);
         return false;
     }
-    read_heads::<OUT>(socket, flow, bytes, now_ns, resumable)
+    read_heads::<OUT>(socket, flow, origin, bytes, now_ns, resumable)
 }
 
 /// Bytes that left the receive queue without a hook (splice, zero-copy receive, out-of-band data).
@@ -141,9 +120,15 @@ fn may_resume<const OUT: bool>(flow: &Flow) -> bool {
 /// Prepares the reading of a call; [`go_on`] does it. In a program of its own, so that the verifier walks it once and not
 /// once more for each way that leads there.
 #[inline(always)]
-fn read_heads<const OUT: bool>(socket: Socket, flow: &mut Flow, bytes: u64, now_ns: u64, resumable: bool) -> bool {
-    // SAFETY: a word of the flow, which outlives this program's run.
-    if unsafe { atomic_xchg::<u64, { AtomicOrdering::AcqRel }>(&raw mut flow.busy, 1) } != 0 {
+fn read_heads<const OUT: bool>(
+    socket: Socket,
+    flow: &mut Flow,
+    origin: impl Origin,
+    bytes: u64,
+    now_ns: u64,
+    resumable: bool,
+) -> bool {
+    if !enter(flow) {
         skip::<OUT>(flow, bytes, now_ns, loss::CONTENDED);
         emit::count_loss(loss::CONTENDED);
         return false;
@@ -151,7 +136,7 @@ fn read_heads<const OUT: bool>(socket: Socket, flow: &mut Flow, bytes: u64, now_
     flow.header.version = flow.header.version.wrapping_add(1);
     flow.lost_before = u16::from(side::<OUT>(flow).phase == phase::LOST);
     begin_call::<OUT>(flow, bytes, now_ns);
-    match call_buffer(socket, flow, bytes) {
+    match origin.buffer(socket, flow, bytes) {
         Ok(buffer) => {
             buffer.store(flow);
             if resumable {
@@ -194,6 +179,29 @@ fn end<const OUT: bool>(flow: &mut Flow) {
     leave::<OUT>(flow);
 }
 
+/// Takes the flow for this program, unless another has it. Two that come in the same moment may both be sent away.
+///
+/// Adding is the one atomic instruction that kernels before 5.12 take, and it does not return the value. So `entered`
+/// counts those who hold or have held the flow and those who try; `left` counts those who gave it back. If nothing but
+/// the own attempt was added since `left` was read, nobody holds the flow, and all who come later see this attempt.
+#[inline(always)]
+fn enter(flow: &mut Flow) -> bool {
+    let left = load(&flow.left);
+    add(&mut flow.entered, 1);
+    if load(&flow.entered) == left.wrapping_add(1) {
+        return true;
+    }
+    add(&mut flow.entered, u64::MAX);
+    false
+}
+
+#[inline(always)]
+fn add(word: &mut u64, value: u64) {
+    // SAFETY: a word of the flow, which outlives this program's run. Relaxed is what makes it the plain instruction;
+    // on x86-64 it is a full barrier nevertheless.
+    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(word, value) };
+}
+
 #[inline(always)]
 fn leave<const OUT: bool>(flow: &mut Flow) {
     if side::<OUT>(flow).phase == phase::LOST {
@@ -203,61 +211,32 @@ fn leave<const OUT: bool>(flow: &mut Flow) {
         }
     }
     flow.header.version = flow.header.version.wrapping_add(1);
-    if STORES_RELEASE.load() != 0 {
-        store(&mut flow.busy, 0);
-    } else {
-        // SAFETY: a word of the flow, which outlives this program's run.
-        unsafe { atomic_xchg::<u64, { AtomicOrdering::AcqRel }>(&raw mut flow.busy, 0) };
-    }
+    // A plain store: on x86-64 all that was written to the flow is visible before it is (total store order), and a locked
+    // one would wait until all that was written to the ring is.
+    let left = load(&flow.left);
+    store(&mut flow.left, left.wrapping_add(1));
     if flow.tries > MAX_TRIES && flow.header.inbound.messages == 0 {
         settle::opaque(flow);
     }
 }
 
-/// The buffer of the call in flight; of `sendmmsg` and `recvmmsg`, that of the message at hand.
-#[inline(always)]
-fn call_buffer(socket: Socket, flow: &mut Flow, bytes: u64) -> Result<UserBuffer, LossReason> {
-    let multi = match in_flight(socket)? {
-        InFlight::Buffer(buffer) => return Ok(buffer),
-        InFlight::Multi(multi) => multi,
-    };
-    // SAFETY: no precondition.
-    let task = unsafe { bpf_get_current_pid_tgid() };
-    let index = flow.multi_index;
-    // The kernel stores each message's length before it goes on to the next, so a call that goes on shows the length of
-    // the message before (net/socket.c, __sys_sendmmsg and do_recvmmsg).
-    let goes_on = flow.multi_task == task
-        && flow.multi_base == multi.base
-        && index != 0
-        && u64::from(index) < multi.count
-        && UserBuffer::multi_length(&multi, index - 1)? == flow.multi_last;
-    let index = if goes_on { index } else { 0 };
-    flow.multi_task = task;
-    flow.multi_base = multi.base;
-    flow.multi_index = index + 1;
-    flow.multi_last = bytes as u32;
-    UserBuffer::of_multi(&multi, index)
-}
-
 /// A connection on a watched port was just accepted by the kernel: its bytes are counted from the first one.
 #[inline(always)]
 pub fn born(socket: Socket) {
-    if let Some(interest) = storage::<u32>(IGNORED.pointer(), socket, BPF_SK_STORAGE_GET_F_CREATE) {
-        *interest = interest::BORN;
-    }
+    storage::set_interest(socket, interest::BORN);
 }
 
 /// Whether the socket was found to be of no interest.
 #[inline(always)]
 pub fn is_ignored(socket: Socket) -> bool {
-    storage::<u32>(IGNORED.pointer(), socket, 0).is_some_and(|interest| *interest == interest::NONE)
+    storage::interest(socket) == interest::NONE
 }
 
 /// A socket with a watched port moves bytes for the first time since the agent runs.
 /// True when it has a flow from now on.
 #[inline(never)]
-fn first_seen<const OUT: bool>(socket: Socket, bytes: u64) -> bool {
-    let interest = storage::<u32>(IGNORED.pointer(), socket, 0).map_or(0, |interest| *interest);
+fn first_seen<const OUT: bool>(socket: Socket, origin: impl Origin, bytes: u64) -> bool {
+    let interest = storage::interest(socket);
     if interest == interest::NONE || !socket.is_tcp() {
         return false;
     }
@@ -271,7 +250,7 @@ fn first_seen<const OUT: bool>(socket: Socket, bytes: u64) -> bool {
     let fresh = interest == interest::BORN || (before_in == 0 && before_out <= 1);
     let mut readable = false;
     if fresh && before_in == 0 {
-        match first_bytes::<OUT>(socket, bytes) {
+        match first_bytes::<OUT>(socket, origin, bytes) {
             Some(result) => readable = result,
             None => {
                 ignore(socket);
@@ -279,7 +258,7 @@ fn first_seen<const OUT: bool>(socket: Socket, bytes: u64) -> bool {
             }
         }
     }
-    let Some(flow) = storage::<Flow>(FLOWS.pointer(), socket, BPF_SK_STORAGE_GET_F_CREATE) else {
+    let Some(flow) = storage::create_flow(socket) else {
         emit::count_loss(loss::NO_STATE);
         return false;
     };
@@ -323,18 +302,11 @@ fn first_seen<const OUT: bool>(socket: Socket, bytes: u64) -> bool {
 /// Looks at the first bytes of a new connection. `None`: of no interest, for the server speaks first or it is no HTTP;
 /// `Some(false)`: they cannot be read.
 #[inline(always)]
-fn first_bytes<const OUT: bool>(socket: Socket, bytes: u64) -> Option<bool> {
+fn first_bytes<const OUT: bool>(socket: Socket, origin: impl Origin, bytes: u64) -> Option<bool> {
     if OUT {
         return None;
     }
-    let buffer = match in_flight(socket) {
-        Ok(InFlight::Buffer(buffer)) => buffer,
-        Ok(InFlight::Multi(multi)) => match UserBuffer::of_multi(&multi, 0) {
-            Ok(buffer) => buffer,
-            Err(_) => return Some(false),
-        },
-        Err(_) => return Some(false),
-    };
+    let Ok(buffer) = origin.first_buffer(socket, bytes) else { return Some(false) };
     let Ok((address, len)) = buffer.locate(0, if bytes < 8 { bytes as u32 } else { 8 }) else { return Some(false) };
     let mut window = [0u64; 4];
     let len = if len > 8 { 8 } else { len };
@@ -348,9 +320,7 @@ fn first_bytes<const OUT: bool>(socket: Socket, bytes: u64) -> Option<bool> {
 /// From now on the socket costs two lookups.
 #[inline(always)]
 fn ignore(socket: Socket) {
-    if let Some(interest) = storage::<u32>(IGNORED.pointer(), socket, BPF_SK_STORAGE_GET_F_CREATE) {
-        *interest = interest::NONE;
-    }
+    storage::set_interest(socket, interest::NONE);
 }
 
 /// Accounts for what was read without a hook, before the flow ends.

@@ -11,10 +11,12 @@ mod flows;
 mod hooks;
 mod kernel;
 mod maps;
+mod origin;
+mod storage;
 
 /// Its name is [`hippius_common::ABI_GLOBAL`]: the loader refuses an object that has no global of this name.
 #[unsafe(no_mangle)]
-static ABI_2: aya_ebpf::Global<u32> = aya_ebpf::Global::new(0);
+static ABI_3: aya_ebpf::Global<u32> = aya_ebpf::Global::new(0);
 
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

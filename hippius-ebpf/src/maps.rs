@@ -2,7 +2,8 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::btf_maps::{Array, PerCpuArray, ProgramArray, RingBuf, SkStorage};
+use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
+use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf, SkStorage};
 use aya_ebpf::macros::btf_map;
 use hippius_common::flow::Flow;
 use hippius_common::loss::REASON_COUNT;
@@ -30,6 +31,19 @@ pub static FLOWS: SkStorage<Flow> = SkStorage::new();
 /// Sockets that turned out to be of no interest.
 #[btf_map]
 pub static IGNORED: SkStorage<u32> = SkStorage::new();
+
+/// `FLOWS` by the socket's address, for kernels without socket storage; of one entry on others. Entries are made when
+/// they are needed, and freed after the programs that may still look at them.
+#[btf_map]
+pub static FLOWS_BY_ADDRESS: HashMap<u64, Flow, 65536, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+
+/// `IGNORED` likewise.
+#[btf_map]
+pub static IGNORED_BY_ADDRESS: HashMap<u64, u32, 65536, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+
+/// A flow of zeroes: too large for the stack.
+#[btf_map]
+pub static EMPTY_FLOW: Array<Flow, 1> = Array::new();
 
 /// Records for the agent. The loader sets the size.
 #[btf_map]

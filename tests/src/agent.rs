@@ -44,16 +44,16 @@ impl Agent {
     }
 
     fn wait_ready(&mut self) -> Result<()> {
-        let end = Instant::now() + wait::WIDE;
+        let end = Instant::now() + wait::stretched(wait::WIDE);
         loop {
             if let Some(status) = self.process.try_wait()? {
-                bail!("ended with {status} before it was ready:\n{}", self.process.log());
+                bail!("ended with {status} before it was ready:\n{}", excerpt(&self.process.log()));
             }
             if self.get("/readyz").is_ok_and(|(status, _)| status == 200) {
                 return Ok(());
             }
             if Instant::now() > end {
-                bail!("not ready within {:?}:\n{}", wait::WIDE, self.process.log());
+                bail!("not ready within {:?}:\n{}", wait::WIDE, excerpt(&self.process.log()));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -64,6 +64,11 @@ impl Agent {
         std::fs::write(&self.config, config)?;
         self.process.signal(libc::SIGHUP);
         Ok(())
+    }
+
+    /// A signal that does not end it.
+    pub fn signal(&self, signal: libc::c_int) {
+        self.process.signal(signal);
     }
 
     /// SIGTERM and the end.
@@ -125,4 +130,14 @@ impl Agent {
     pub fn cpu_ns(&self) -> Result<u64> {
         proc::cpu_ns(self.pid())
     }
+}
+
+/// The beginning and the end: what the verifier says of a program that it refuses may be megabytes.
+fn excerpt(log: &str) -> String {
+    const LINES: usize = 12;
+    let lines: Vec<&str> = log.lines().collect();
+    if lines.len() <= 2 * LINES {
+        return log.to_owned();
+    }
+    format!("{}\n[…]\n{}", lines[..LINES].join("\n"), lines[lines.len() - LINES..].join("\n"))
 }

@@ -12,6 +12,31 @@ pub fn why_not() -> Option<String> {
     Some(reason)
 }
 
+/// The programs that a process holds, by their kernel-wide numbers (`prog_id` of `/proc/PID/fdinfo`).
+pub fn programs_of(pid: u32) -> io::Result<Vec<u32>> {
+    let mut ids = Vec::new();
+    for entry in std::fs::read_dir(format!("/proc/{pid}/fdinfo"))? {
+        // A descriptor may be closed between the two looks.
+        let text = std::fs::read_to_string(entry?.path()).unwrap_or_default();
+        let id: Option<u32> = text.lines().find_map(|line| line.strip_prefix("prog_id:")?.trim().parse().ok());
+        ids.extend(id);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// Whether the kernel still has this program.
+pub fn program_exists(id: u32) -> bool {
+    const PROG_GET_NEXT_ID: libc::c_long = 11;
+    // `union bpf_attr`: `start_id`, `next_id`; the rest stays zero.
+    let mut attr = [0u32; 32];
+    attr[0] = id.saturating_sub(1);
+    // SAFETY: attr is longer than the fields that the kernel reads and writes, and outlives the call.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, PROG_GET_NEXT_ID, attr.as_mut_ptr(), size_of_val(&attr)) };
+    result == 0 && attr[1] == id
+}
+
 fn missing() -> Option<String> {
     if !Path::new("/sys/kernel/btf/vmlinux").exists() {
         return Some("the kernel has no BTF (/sys/kernel/btf/vmlinux)".to_owned());

@@ -8,8 +8,24 @@ pub struct Config {
 }
 
 impl Config {
+    /// With `HIPPIUS_BACKEND` in the environment, that back-end is asked for.
     pub fn new() -> Self {
-        Self::default()
+        let config = Self::default();
+        match std::env::var("HIPPIUS_BACKEND") {
+            Ok(name) => config.capture(&format!("backend = {name:?}")),
+            Err(_) => config,
+        }
+    }
+
+    /// A line of the section `[capture]`.
+    pub fn capture(mut self, line: &str) -> Self {
+        const SECTION: &str = "[capture]\n";
+        let at = self.text.find(SECTION).unwrap_or_else(|| {
+            self.text.push_str(SECTION);
+            self.text.len() - SECTION.len()
+        });
+        self.text.insert_str(at + SECTION.len(), &format!("{line}\n"));
+        self
     }
 
     /// The level of the log; a key of the file's top, so it comes before all sections.

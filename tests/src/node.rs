@@ -1,4 +1,4 @@
-//! The Node modules (an S3 server that was not written here), and the lock that installations share.
+//! Node modules: an S3 server that was not written here, and schemas to validate with. And the lock that installations share.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,22 @@ use anyhow::{Context, Result};
 
 use crate::{paths, process};
 
-/// The folder that holds `node_modules` (`target/node`), installed first where it is missing or the pins changed.
+/// The folder that holds `node_modules` of the servers (`target/node`).
 pub fn modules() -> Result<PathBuf> {
-    let folder = paths::installed().join("node");
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    installed("node", "")
+}
+
+/// The folder that holds `node_modules` of the validators (`target/tools-node`).
+pub fn tools() -> Result<PathBuf> {
+    installed("tools-node", "tools")
+}
+
+/// The folder `name`, installed first where it is missing or the pins in `of_tests` changed.
+fn installed(name: &str, of_tests: &str) -> Result<PathBuf> {
+    let folder = paths::installed().join(name);
+    let pinned = Path::new(env!("CARGO_MANIFEST_DIR")).join(of_tests);
     let pins = ["package.json", "package-lock.json"];
-    let wanted = pins.iter().map(|name| std::fs::read_to_string(tests.join(name))).collect::<Result<String, _>>()?;
+    let wanted = pins.iter().map(|name| std::fs::read_to_string(pinned.join(name))).collect::<Result<String, _>>()?;
     let stamp = folder.join("package.stamp");
     let _lock = InstallLock::take(&folder)?;
     if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
@@ -21,7 +31,7 @@ pub fn modules() -> Result<PathBuf> {
     }
     std::fs::create_dir_all(&folder)?;
     for name in pins {
-        std::fs::copy(tests.join(name), folder.join(name))?;
+        std::fs::copy(pinned.join(name), folder.join(name))?;
     }
     let mut install = Command::new("npm");
     install.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&folder).current_dir(&folder);

@@ -34,7 +34,7 @@ impl Process {
 
     /// Waits until the port accepts; fails at once when the process ends before that.
     pub fn wait_for_port(&mut self, port: u16) -> Result<()> {
-        let end = Instant::now() + wait::WIDE;
+        let end = Instant::now() + wait::stretched(wait::WIDE);
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             if let Some(status) = self.try_wait()? {
                 bail!("{} ended with {status} before it listened on {port}:\n{}", self.name, self.log_tail());

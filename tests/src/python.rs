@@ -1,4 +1,4 @@
-//! The virtual environment with the Python servers and clients.
+//! The virtual environments: Python servers and clients, and validators.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use crate::node::InstallLock;
 use crate::{paths, process};
 
-/// The environment's folder (`target/venv`), installed first where it is missing or its requirements changed.
-pub fn venv() -> Result<PathBuf> {
-    let venv = paths::installed().join("venv");
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("requirements.txt");
+/// The environment's folder (`target/NAME`), installed first where it is missing or its requirements changed.
+fn environment(name: &str, requirements: &str) -> Result<PathBuf> {
+    let venv = paths::installed().join(name);
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join(requirements);
     let wanted = std::fs::read_to_string(&requirements)?;
     let stamp = venv.join("requirements.stamp");
     let _lock = InstallLock::take(&venv)?;
@@ -28,5 +28,10 @@ pub fn venv() -> Result<PathBuf> {
 
 /// A program of the environment (`python`, `uvicorn`, `gunicorn`, `moto_server`).
 pub fn program(name: &str) -> Result<PathBuf> {
-    Ok(venv()?.join("bin").join(name))
+    Ok(environment("venv", "requirements.txt")?.join("bin").join(name))
+}
+
+/// A validator (`hadolint`, `kubernetes-validate`).
+pub fn tool(name: &str) -> Result<PathBuf> {
+    Ok(environment("tools-venv", "tools/requirements.txt")?.join("bin").join(name))
 }

@@ -162,8 +162,8 @@ fn probes_tell_the_log_of_sockets_only_when_asked() {
     lab::with_agent("probe-log", |lab| {
         let nginx = Nginx::start(&lab.workdir)?;
         for (probe_log, told) in [(false, false), (true, true)] {
-            let section = format!("[capture]\nprobe_log = {probe_log}");
-            let config = Config::new().service("nginx", nginx.server.port).section(&section).log("debug");
+            let line = format!("probe_log = {probe_log}");
+            let config = Config::new().service("nginx", nginx.server.port).capture(&line).log("debug");
             let agent = lab.agent(&config)?;
             let mut raw = Raw::connect(nginx.server.address())?;
             raw.send(request("GET", "/k1", &[]))?;
@@ -183,7 +183,7 @@ fn probes_tell_the_log_of_sockets_only_when_asked() {
 #[test]
 fn bad_config_is_refused_at_start_with_its_place() {
     lab::with_agent("bad-config", |lab| {
-        let error = lab.agent(&Config::new().section("[capture]\nring_bites = 1")).err();
+        let error = lab.agent(&Config::new().capture("ring_bites = 1")).err();
         let text = error.map(|error| format!("{error:#}")).unwrap_or_default();
         ensure!(text.contains("ring_bites") && text.contains("agent.toml"), "no place or no key in: {text}");
         Ok(())

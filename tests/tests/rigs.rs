@@ -96,6 +96,8 @@ fn s3_servers_take_what_boto_signs() {
             let calls = boto::drive(open.address(), &keys[1], "basic")?;
             let failed: Vec<_> = calls.iter().filter(|call| call.status >= 300 && call.error != "NoSuchKey").collect();
             ensure!(failed.is_empty(), "{failed:?}");
+            let presigned = boto::drive(open.address(), &keys[1], "presigned")?;
+            ensure!(presigned.iter().all(|call| call.status < 300) && presigned.len() == 3, "{presigned:?}");
         }
         let unknown = s3::s3rver(&lab.workdir, &keys)?;
         let nobody = boto::drive(unknown.address(), &KeyPair::new("nobody", "x"), "common")?;

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::summary::Summary;
 use crate::workspace::Workspace;
-use crate::{build, layers, step};
+use crate::{build, dashboards, layers, step};
 
 /// Check formatting, layers, and clippy with warnings denied.
 ///
@@ -23,10 +23,11 @@ pub fn task(workspace: &Workspace, _: &Args) -> Result<()> {
     summary.finish()
 }
 
-/// What only reads the sources: formatting and layers.
+/// What only reads the sources: formatting, layers, and whether the dashboards are those of their sources.
 pub fn sources(workspace: &Workspace, summary: &mut Summary) {
     summary.step("format", || format(workspace));
     summary.step("layers", || layers::task(workspace, &layers::Args {}));
+    summary.step("dashboards", || dashboards::task(workspace, &dashboards::Args { check: true }));
 }
 
 /// The fuzz targets are a workspace of their own, so `cargo fmt --all` does not reach them.

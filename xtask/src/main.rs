@@ -5,15 +5,18 @@
 
 mod bench;
 mod build;
+mod dashboards;
 mod demo;
 mod fuzz;
 mod layers;
 mod lint;
+mod package;
 mod run;
 mod step;
 mod summary;
 mod test;
 mod toolchain;
+mod vmtest;
 mod workspace;
 
 use std::process::ExitCode;
@@ -37,9 +40,12 @@ enum Task {
     Run(run::Args),
     Demo(demo::Args),
     Test(test::Args),
+    Vmtest(vmtest::Args),
     Bench(bench::Args),
     Lint(lint::Args),
     Layers(layers::Args),
+    Dashboards(dashboards::Args),
+    Package(package::Args),
     Fuzz(fuzz::Args),
 }
 
@@ -61,9 +67,12 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Run(args) => run::task(&workspace, &args),
         Task::Demo(args) => demo::task(&workspace, &args),
         Task::Test(args) => test::task(&workspace, &args),
+        Task::Vmtest(args) => vmtest::task(&workspace, &args),
         Task::Bench(args) => bench::task(&workspace, &args),
         Task::Lint(args) => lint::task(&workspace, &args),
         Task::Layers(args) => layers::task(&workspace, &args),
+        Task::Dashboards(args) => dashboards::task(&workspace, &args),
+        Task::Package(args) => package::task(&workspace, &args),
         Task::Fuzz(args) => fuzz::task(&workspace, &args),
     }
 }

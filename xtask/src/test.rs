@@ -1,15 +1,15 @@
 //! `cargo xtask test`: everything that must hold before a change goes in.
 
-use std::fs;
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context, Result};
 
 use crate::summary::Summary;
 use crate::workspace::Workspace;
-use crate::{build, fuzz, lint, step, toolchain};
+use crate::{build, fuzz, lint, step, toolchain, vmtest};
 
-/// Run every check: format, layers, clippy, fuzz targets, unit, integration and kernel tests.
+/// Run every check: format, layers, clippy, fuzz targets, other kernels, unit, integration and kernel tests.
 ///
 /// Tests that load kernel programs need root and a kernel that allows it. Where that is missing they are skipped and
 /// the summary says why; with HIPPIUS_REQUIRE_BPF=1 in the environment a skip is a failure.
@@ -21,6 +21,9 @@ pub struct Args {
     /// Fuzz each target for this many seconds [default: 60, or 5 with --quick]
     #[arg(long, value_name = "SECONDS")]
     fuzz_seconds: Option<u32>,
+    /// Leave out the kernels that are booted in an emulator (`cargo xtask vmtest`)
+    #[arg(long)]
+    no_vm: bool,
 }
 
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
@@ -32,11 +35,12 @@ pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     if built {
         summary.step("clippy", || lint::clippy(workspace));
         summary.step("fuzz", || fuzz::task(workspace, &args.fuzz()));
+        kernels(workspace, args, &mut summary);
         // Last, so that what cargo says of the tests stands at the end of the log.
         summary.step("tests", || tests(workspace));
         note_skips(workspace, &mut summary);
     } else {
-        for name in ["clippy", "fuzz", "tests"] {
+        for name in ["clippy", "fuzz", "kernels", "tests"] {
             summary.skip(name, "the build failed");
         }
     }
@@ -47,6 +51,21 @@ impl Args {
     fn fuzz(&self) -> fuzz::Args {
         let seconds = self.fuzz_seconds.unwrap_or(if self.quick { 5 } else { 60 });
         fuzz::Args { seconds, targets: Vec::new() }
+    }
+}
+
+/// Other kernels in an emulator. A machine that cannot have one, or cannot fetch kernels, says so.
+fn kernels(workspace: &Workspace, args: &Args, summary: &mut Summary) {
+    const NAME: &str = "kernels";
+    if args.no_vm {
+        return summary.skip(NAME, "--no-vm");
+    }
+    match vmtest::prepare(workspace) {
+        Err(error) if env::var_os("HIPPIUS_REQUIRE_BPF").is_none() => summary.skip(NAME, &format!("{error:#}")),
+        prepared => {
+            let all = vmtest::Args::all(workspace.agent(false));
+            summary.step(NAME, || prepared.and_then(|()| vmtest::task(workspace, &all)));
+        }
     }
 }
 

@@ -16,20 +16,20 @@ pub fn version(release: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// The tracepoints that the programs attach to, `sock_send_length` and `sock_recv_length`, came with 6.3.
+/// The oldest kernel that the agent is tested on is 5.10; ring, iterators and typed programs came shortly before.
 pub fn kernel(release: Option<&str>) -> Finding {
     const SUBJECT: &str = "kernel";
     let Some(release) = release else {
         return Finding::warn(SUBJECT, "its release cannot be read", "mount /proc");
     };
     match version(release) {
-        Some(version) if version >= (6, 3) => Finding::ok(SUBJECT, release),
+        Some(version) if version >= (5, 10) => Finding::ok(SUBJECT, release),
         Some(_) => Finding::fail(
             SUBJECT,
-            format!("{release} has no tracepoints sock_send_length and sock_recv_length"),
-            "run kernel 6.3 or newer",
+            format!("{release} is older than any kernel that the agent is tested on"),
+            "run kernel 5.10 or newer",
         ),
-        None => Finding::warn(SUBJECT, format!("the release {release:?} has no version"), "6.3 or newer is needed"),
+        None => Finding::warn(SUBJECT, format!("the release {release:?} has no version"), "5.10 or newer is needed"),
     }
 }
 

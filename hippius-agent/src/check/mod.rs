@@ -2,6 +2,7 @@
 //!
 //! Each file holds the checks of one subject; a check returns [`Finding`]s and never ends the others.
 
+pub mod backend;
 pub mod host;
 pub mod memory;
 pub mod services;
@@ -71,7 +72,7 @@ impl Default for Host {
     }
 }
 
-/// Makes all checks that load no kernel program. An error means that a runtime for the network checks cannot be had.
+/// Makes all checks. An error means that a runtime for the network checks cannot be had.
 pub fn run(config: &Config, host: &Host) -> std::io::Result<Vec<Finding>> {
     let release = host::release(host);
     let mut findings =
@@ -81,6 +82,7 @@ pub fn run(config: &Config, host: &Host) -> std::io::Result<Vec<Finding>> {
         Ok(effective) => findings.extend(host::capabilities(effective)),
         Err(error) => findings.push(Finding::warn("capabilities", error.to_string(), "run as root to be sure")),
     }
+    findings.extend(backend::checks(config));
     let version = release.as_deref().and_then(host::version);
     findings.extend(memory::checks(host, config.capture.ring_bytes, version));
     let found = listeners::listeners(&host.proc);

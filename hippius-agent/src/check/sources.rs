@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::config::{Attribution, SOURCES, SecretUrl, Source};
+use crate::connect::postgres::Address;
 use std::error::Error;
 use std::time::Duration;
 
@@ -91,12 +92,16 @@ async fn redis(url: &SecretUrl) -> Answer {
 }
 
 async fn postgres(url: &SecretUrl) -> Answer {
-    let Ok(config) = url.expose().parse::<tokio_postgres::Config>() else {
+    let Some(place) = Address::parse(url.expose()) else {
         return Answer { address: "?".to_owned(), result: Err("not an address".to_owned()) };
     };
-    let address = postgres_address(&config);
+    let address = place.shown();
+    let tls = match place.tls(None) {
+        Ok(tls) => tls,
+        Err(error) => return Answer { address, result: Err(error.to_string()) },
+    };
     let ask = async {
-        let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
+        let (client, connection) = place.config().connect(tls).await?;
         let driver = tokio::spawn(connection);
         let answer = client.simple_query("SELECT 1").await;
         driver.abort();
@@ -111,15 +116,6 @@ async fn postgres(url: &SecretUrl) -> Answer {
         Err(_) => Err(no_answer()),
     };
     Answer { address, result }
-}
-
-fn postgres_address(config: &tokio_postgres::Config) -> String {
-    let port = config.get_ports().first().copied().unwrap_or(5432);
-    match config.get_hosts().first() {
-        Some(tokio_postgres::config::Host::Tcp(host)) => format!("{host}:{port}"),
-        Some(tokio_postgres::config::Host::Unix(path)) => path.display().to_string(),
-        None => config.get_hostaddrs().first().map_or_else(|| "?".to_owned(), |address| format!("{address}:{port}")),
-    }
 }
 
 fn no_answer() -> String {

@@ -46,13 +46,31 @@ fn kernel_releases() {
     for (release, level) in [
         (Some("6.18.44"), Level::Ok),
         (Some("6.12.0-30-cloud-amd64"), Level::Ok),
-        (Some("6.1.0-30-cloud-amd64"), Level::Fail),
+        (Some("5.10.0-46-cloud-amd64"), Level::Ok),
+        (Some("5.4.0"), Level::Fail),
         (Some("4.19.0"), Level::Fail),
         (Some("newest"), Level::Warn),
         (None, Level::Warn),
     ] {
         assert_eq!(host::kernel(release).level, level, "{release:?}");
     }
+}
+
+#[test]
+fn the_first_back_end_that_loads_is_named() {
+    use crate::kernel::backend::Backend::{Fentry, Tracepoint};
+    let lacking = || Err(crate::kernel::error::LoadError::Lacking("there is no function tcp_recvmsg".to_owned()));
+    let found = |results: [_; 2]| {
+        let findings = super::backend::findings(results.into_iter());
+        (super::failed(&findings), as_text(&findings))
+    };
+    let (failed, text) = found([(Fentry, lacking()), (Tracepoint, Ok(()))]);
+    assert!(!failed && text.contains("fentry does not load: there is no function tcp_recvmsg"), "{text}");
+    assert!(text.contains("tracepoint loads and is used"), "{text}");
+    let (failed, text) = found([(Fentry, Ok(())), (Tracepoint, Ok(()))]);
+    assert!(!failed && text.contains("fentry loads and is used") && text.contains("tracepoint loads too"), "{text}");
+    let (failed, text) = found([(Fentry, lacking()), (Tracepoint, lacking())]);
+    assert!(failed && text.contains("no capture back-end loads"), "{text}");
 }
 
 #[test]

@@ -45,6 +45,8 @@ const ROWS: &[Row] = &[
     ("service", Applies::Live, |old, new| old.services == new.services),
     ("operation", Applies::Live, |old, new| old.operations == new.operations),
     ("attribution", Applies::Live, |old, new| old.attribution == new.attribution),
+    ("redis", Applies::Live, |old, new| old.redis == new.redis),
+    ("postgres", Applies::Live, |old, new| old.postgres == new.postgres),
 ];
 
 /// The keys that differ. Read `attribution` as "anything in `[attribution]`".

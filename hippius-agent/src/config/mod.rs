@@ -15,9 +15,12 @@ mod labels;
 mod log;
 mod operation;
 mod pattern;
+mod poll;
 mod ports;
+mod postgres;
 mod process;
 mod read;
+mod redis;
 pub mod schema;
 mod secret;
 mod service;
@@ -31,9 +34,12 @@ pub use labels::Labels;
 pub use log::LogFilter;
 pub use operation::Operation;
 pub use pattern::{PathPattern, QueryParameter, Segment};
+pub use poll::{Pace, TlsFiles};
 pub use ports::Ports;
+pub use postgres::{POSTGRES_PROFILES, PostgresProfile, PostgresTarget};
 pub use process::ProcessPattern;
 pub use read::Surroundings;
+pub use redis::{REDIS_PROFILES, RedisKey, RedisProfile, RedisTarget, Sweep};
 pub use secret::SecretUrl;
 pub use service::{PROFILES, Profile, Service};
 
@@ -65,6 +71,10 @@ pub struct Config {
     pub operations: Vec<Operation>,
     /// How a credential becomes an account.
     pub attribution: Attribution,
+    /// Polled Redis servers.
+    pub redis: Vec<RedisTarget>,
+    /// Polled PostgreSQL servers.
+    pub postgres: Vec<PostgresTarget>,
 }
 
 impl Default for Config {
@@ -78,6 +88,8 @@ impl Default for Config {
             services: Vec::new(),
             operations: Vec::new(),
             attribution: Attribution::default(),
+            redis: Vec::new(),
+            postgres: Vec::new(),
         }
     }
 }
@@ -138,6 +150,8 @@ impl Config {
             attribution: root
                 .section(&schema::ATTRIBUTION)
                 .map_or(default.attribution, |section| Attribution::read(&section)),
+            redis: redis::read_all(&root.sections(&schema::REDIS)),
+            postgres: postgres::read_all(&root.sections(&schema::POSTGRES)),
         }
     }
 }

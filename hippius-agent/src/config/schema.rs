@@ -16,7 +16,18 @@ pub struct SectionSpec {
 pub const ROOT: SectionSpec = SectionSpec {
     path: "",
     repeated: false,
-    keys: &["listen", "web_config_file", "log", "capture", "labels", "service", "operation", "attribution"],
+    keys: &[
+        "listen",
+        "web_config_file",
+        "log",
+        "capture",
+        "labels",
+        "service",
+        "operation",
+        "attribution",
+        "redis",
+        "postgres",
+    ],
 };
 /// `[capture]`: the kernel side.
 pub const CAPTURE: SectionSpec = SectionSpec {
@@ -58,6 +69,64 @@ pub const ATTRIBUTION_REDIS: SectionSpec = SectionSpec {
 pub const ATTRIBUTION_POSTGRES: SectionSpec =
     SectionSpec { path: "attribution.postgres", repeated: false, keys: &["url", "url_env", "url_file"] };
 
+/// `[[redis]]`: polled Redis servers.
+pub const REDIS: SectionSpec = SectionSpec {
+    path: "redis",
+    repeated: true,
+    keys: &[
+        "name",
+        "url",
+        "url_env",
+        "url_file",
+        "password_env",
+        "password_file",
+        "tls_ca_file",
+        "tls_cert_file",
+        "tls_key_file",
+        "profile",
+        "interval_ms",
+        "timeout_ms",
+        "jitter_ms",
+        "backoff_max_ms",
+        "stale_ms",
+        "queues",
+        "keys",
+        "key_patterns",
+        "sweep_interval_s",
+        "sweep_duty_percent",
+        "sweep_batch",
+        "sweep_max_keys",
+        "account_credits",
+    ],
+};
+/// `[[postgres]]`: polled PostgreSQL servers.
+pub const POSTGRES: SectionSpec = SectionSpec {
+    path: "postgres",
+    repeated: true,
+    keys: &[
+        "name",
+        "url",
+        "url_env",
+        "url_file",
+        "password_env",
+        "password_file",
+        "tls_ca_file",
+        "tls_cert_file",
+        "tls_key_file",
+        "profile",
+        "interval_ms",
+        "timeout_ms",
+        "jitter_ms",
+        "backoff_max_ms",
+        "stale_ms",
+        "slow_interval_s",
+        "accounts_interval_s",
+        "max_tables",
+        "max_statements",
+        "max_accounts",
+    ],
+};
+
 /// All sections, in the order of the documentation.
 pub const SCHEMA: &[&SectionSpec] = &[
     &ROOT,
@@ -70,6 +139,8 @@ pub const SCHEMA: &[&SectionSpec] = &[
     &ATTRIBUTION_STATIC,
     &ATTRIBUTION_REDIS,
     &ATTRIBUTION_POSTGRES,
+    &REDIS,
+    &POSTGRES,
 ];
 
 /// Dotted paths of all values of the schema (tables themselves left out), for example `capture.ring_bytes`.

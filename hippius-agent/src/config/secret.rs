@@ -3,15 +3,16 @@
 
 use super::error::Refusal;
 use super::read::{Found, Section};
+use crate::connect::postgres::Address;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// An address with a possible password. `Debug` does not show it; the memory is wiped when it is dropped.
+/// An address with a possible password, or a password alone. `Debug` does not show it; the memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretUrl(Zeroizing<String>);
 
 impl SecretUrl {
-    /// The address itself, for the client library only.
+    /// The address or password itself, for the client library only.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -45,8 +46,7 @@ impl Kind {
                 "redis://[user:password@]host[:port][/db], rediss://… or unix:///path",
             ),
             Self::Postgres => (
-                url.parse::<tokio_postgres::Config>()
-                    .is_ok_and(|config| !config.get_hosts().is_empty() || !config.get_hostaddrs().is_empty()),
+                Address::parse(url).is_some(),
                 "postgres://[user[:password]@]host[:port][/database] or host=… user=… dbname=…",
             ),
         };
@@ -83,6 +83,20 @@ pub(super) fn url(section: &Section<'_>, key: &'static str, kind: Kind) -> Optio
             None
         }
     }
+}
+
+/// Reads a password from `password_env` or `password_file`, of which at most one may be given.
+pub(super) fn password(section: &Section<'_>) -> Option<SecretUrl> {
+    let (environment, file) = ("password_env", "password_file");
+    if section.has(environment) && section.has(file) {
+        let refusal = Refusal::new("the password is given more than once");
+        section
+            .reading()
+            .refuse(&section.place_of(environment), refusal.allowed(format!("one of {environment}, {file}")));
+        return None;
+    }
+    let given = if section.has(file) { from_file(section, file) } else { from_environment(section, environment) };
+    given.map(|found| found.value.into())
 }
 
 fn in_place(section: &Section<'_>, key: &str) -> Option<Found<String>> {

@@ -13,7 +13,7 @@ use crate::decode::http1::HeadBuffer;
 use crate::kernel::clock::monotonic_ns;
 use crate::kernel::loader::Probes;
 use crate::kernel::ports;
-use crate::kernel::record::Record;
+use crate::kernel::record::{Record, fetch_next};
 use crate::pipeline::{Pipeline, Source};
 use crate::record::agent::AgentMetrics;
 use crate::record::series::Recorder;
@@ -62,7 +62,7 @@ impl Capture {
         let mut config = self.config.load_full();
         let mut gauges = Gauges::new(Arc::clone(&self.metrics));
         let mut heads = HeadBuffer::default();
-        let (mut swept_ns, mut since_ns, mut looked_ns) = (0, 0, 0);
+        let (mut swept_ns, mut since_ns, mut looked_ns) = (0, self.probes.since_ns, 0);
         loop {
             let stopping = stop.load(Ordering::Relaxed);
             if !stopping {
@@ -97,6 +97,7 @@ impl Capture {
             let mut batch = self.recorder.batch();
             for _ in 0..BATCH {
                 let Some(item) = self.probes.ring.next() else { return };
+                fetch_next(&item);
                 match Record::parse(&item) {
                     Some(record) => {
                         gauges.record(record.header.kind);

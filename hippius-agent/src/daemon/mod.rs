@@ -16,14 +16,15 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::attribute::store::{Lookups, OpenError, Store};
-use crate::config::{Backend, Config};
+use crate::config::Config;
 use crate::export::exposition::Exposition;
 use crate::export::page::Overview;
 use crate::export::server::{Readiness, Server, ServerConfig, ServerError};
-use crate::kernel::loader::{self, LoadError};
-use crate::kernel::{harden, ports};
+use crate::kernel::error::LoadError;
+use crate::kernel::{harden, loader, ports};
 use crate::logging::{self, LogHandle};
 use crate::pipeline::Pipeline;
+use crate::poll::poller::Poller;
 use crate::record::agent::{AgentMetrics, Build, FamilyError};
 use crate::record::series::Recorder;
 use crate::reload::{Options, ReloadResult, Reloader};
@@ -45,11 +46,6 @@ pub enum DaemonError {
     /// The programs do not run on this host.
     #[error("{0}; `hippius-agent check` says what this host lacks")]
     Load(#[from] LoadError),
-    /// A back-end is asked for that this build does not have.
-    #[error(
-        "capture.backend = \"fentry\": this build has the tracepoint back-end only; use \"auto\" or \"tracepoint\""
-    )]
-    Backend,
     /// Capabilities cannot be given up.
     #[error("cannot give up capabilities: {0}")]
     Capabilities(#[from] caps::errors::CapsError),
@@ -69,16 +65,18 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     let log = logging::init(&config.log)?;
     harden::forbid_dumps();
     let (store, lookups) = Store::open(&settings::store(&config))?;
-    if config.capture.backend == Backend::Fentry {
-        return Err(DaemonError::Backend);
-    }
     let probes = loader::load(&settings::probes(&config), &ports::wanted(&config, config.listen.port()))?;
     // Before there are other threads: capabilities belong to the thread, and are handed down to those that it starts.
     privileges::drop_capabilities()?;
     let runtime = runtime()?;
-    let (server, metrics, recorder, readiness) = serve(&runtime, &config)?;
+    let mut poller = Poller::new(runtime.handle().clone());
+    let (server, metrics, recorder, readiness) = serve(&runtime, &config, &poller)?;
     let address = server.local_addr()?;
-    metrics.backend_info.with_label_values(&["tracepoint"]).set(1);
+    let backend = probes.backend.name();
+    for (other, why) in &probes.refused {
+        tracing::info!(backend = other.name(), "this back-end does not work here: {why}");
+    }
+    metrics.backend_info.with_label_values(&[backend]).set(1);
     let reloader = Reloader::new(options, config);
     let applied = Arc::new(ArcSwap::new(reloader.current().load_full()));
     let config = reloader.current();
@@ -93,6 +91,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
         own_port: address.port(),
     };
     let capture = start(capture)?;
+    poller.configure(&reloader.current().load().redis, &reloader.current().load().postgres);
     readiness.set(true);
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
@@ -101,13 +100,10 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
         let serving = tokio::spawn(server.run(async move {
             let _ = stopped.await;
         }));
-        tracing::info!(
-            version = version::LONG,
-            backend = "tracepoint",
-            "started; page at http://{address}/, metrics at /metrics"
-        );
+        tracing::info!(version = version::LONG, backend, "started; page at http://{address}/, metrics at /metrics");
         let count = |result: ReloadResult| metrics.config_reloads.with_label_values(&[result.as_str()]).inc();
-        follow_signals(signals, &reloader, &applied, &log, count).await;
+        let repoll = |config: &Config| poller.configure(&config.redis, &config.postgres);
+        follow_signals(signals, &reloader, &applied, &log, repoll, count).await;
         let _ = stop.send(());
         let _ = tokio::time::timeout(SHUTDOWN, serving).await;
         Ok(())
@@ -123,11 +119,11 @@ fn runtime() -> std::io::Result<Runtime> {
 
 type Serving = (Server, Arc<AgentMetrics>, Recorder, Readiness);
 
-fn serve(runtime: &Runtime, config: &Config) -> Result<Serving, DaemonError> {
+fn serve(runtime: &Runtime, config: &Config, poller: &Poller) -> Result<Serving, DaemonError> {
     let build = Build { version: version::VERSION, revision: version::REVISION, rustc: version::RUSTC };
     let metrics = Arc::new(AgentMetrics::new(build)?);
     let recorder = Recorder::new(settings::series(config));
-    let exposition = Arc::new(Exposition::new(recorder.reader(), Arc::clone(&metrics)));
+    let exposition = Arc::new(Exposition::new(recorder.reader(), Arc::clone(&metrics), poller.targets()));
     let readiness = Readiness::default();
     let server_config =
         ServerConfig { listen: config.listen, web_config: config.web_config_file.clone(), ..ServerConfig::default() };
@@ -184,6 +180,7 @@ async fn follow_signals(
     reloader: &Reloader,
     applied: &ArcSwap<Config>,
     log: &LogHandle,
+    mut repoll: impl FnMut(&Config),
     mut on_reload: impl FnMut(ReloadResult),
 ) {
     loop {
@@ -192,6 +189,7 @@ async fn follow_signals(
             _ = signals.interrupt.recv() => break,
             _ = signals.hangup.recv() => {
                 let result = reload(reloader, log);
+                repoll(&reloader.current().load());
                 in_use(reloader, applied).await;
                 on_reload(result);
             }

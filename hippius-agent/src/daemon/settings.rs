@@ -3,6 +3,7 @@
 use crate::attribute::Secret;
 use crate::attribute::store::{Source, StoreConfig};
 use crate::config::{self, Config, SecretUrl};
+use crate::kernel::backend::Backend;
 use crate::kernel::loader::Settings;
 use crate::kernel::ports;
 use crate::record::series::SeriesConfig;
@@ -47,5 +48,11 @@ pub fn probes(config: &Config) -> Settings {
         wake_bytes: u64::from(config.capture.ring_bytes) / 16,
         discover: ports::discovers(config),
         probe_log: config.capture.probe_log,
+        max_flows: config.capture.max_connections,
+        backend: match config.capture.backend {
+            config::Backend::Auto => None,
+            config::Backend::Fentry => Some(Backend::Fentry),
+            config::Backend::Tracepoint => Some(Backend::Tracepoint),
+        },
     }
 }

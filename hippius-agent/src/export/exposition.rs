@@ -1,50 +1,49 @@
 //! What the pages are made of, and a page in the making.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
-use prometheus::{IntCounterVec, Opts, Registry};
+use prometheus::{IntCounterVec, Opts};
 
+use super::polled::Polled;
 use super::process::process_families;
 use super::text::{Format, push_series};
+use crate::poll::target::{Target, Targets};
 use crate::record::agent::{AgentMetrics, single};
 use crate::record::catalogue;
+use crate::record::polled::source_families;
 use crate::record::series::SeriesReader;
 use crate::record::series::snapshot::Snapshot;
-
-/// Pages of single targets, by path (`/metrics/redis/main`).
-pub type Targets = BTreeMap<String, Registry>;
 
 /// Everything that can be scraped.
 #[derive(Debug)]
 pub struct Exposition {
     series: SeriesReader,
     agent: Arc<AgentMetrics>,
-    targets: ArcSwap<Targets>,
+    targets: Arc<ArcSwap<Targets>>,
 }
 
 impl Exposition {
-    /// The main page: the series and the agent's own families.
-    pub fn new(series: SeriesReader, agent: Arc<AgentMetrics>) -> Self {
-        Self { series, agent, targets: ArcSwap::default() }
+    /// The main page: the series, the agent's own families and what is polled.
+    pub fn new(series: SeriesReader, agent: Arc<AgentMetrics>, targets: Arc<ArcSwap<Targets>>) -> Self {
+        Self { series, agent, targets }
     }
 
-    /// Replaces the pages of single targets.
-    pub fn set_targets(&self, targets: Targets) {
-        self.targets.store(Arc::new(targets));
-    }
-
-    /// Paths of the single targets.
+    /// Paths of the pages of single targets.
     pub fn target_paths(&self) -> Vec<String> {
-        self.targets.load().keys().cloned().collect()
+        self.targets.load().iter().map(|target| target.path()).collect()
     }
 
     /// Whether `path` is that of a single target.
     pub fn has_target(&self, path: &str) -> bool {
-        self.targets.load().contains_key(path)
+        self.target(path).is_some()
+    }
+
+    fn target(&self, path: &str) -> Option<Arc<Target>> {
+        self.targets.load().iter().find(|target| target.path() == path).cloned()
     }
 
     /// The agent's own families.
@@ -70,14 +69,19 @@ impl Exposition {
         let mut families = self.agent.registry().gather();
         families.extend(process_families());
         families.extend(store_families(&snapshot));
+        let targets = self.targets.load();
+        families.extend(source_families(targets.iter().map(|target| &**target)));
+        let polled = Polled::all(targets.iter(), Instant::now());
         families.sort_by(|one, other| one.name().cmp(other.name()));
-        Page { format, families: families.into_iter(), snapshot: Some(snapshot), family: 0, slot: 0 }
+        Page { format, families: families.into_iter(), snapshot: Some(snapshot), family: 0, slot: 0, polled }
     }
 
-    /// The page of one target at this moment. Exporters that these pages stand in for speak 0.0.4 only.
+    /// The page of one target at this moment, as its own exporter would show it: 0.0.4 only, and with the `process_*` of
+    /// the process that polls.
     pub fn target_page(&self, path: &str) -> Option<Page> {
-        let families = self.targets.load().get(path)?.gather();
-        Some(Page { format: Format::Text, families: families.into_iter(), snapshot: None, family: 0, slot: 0 })
+        let polled = Polled::one(&*self.target(path)?, Instant::now());
+        let families = process_families().into_iter();
+        Some(Page { format: Format::Text, families, snapshot: None, family: 0, slot: 0, polled })
     }
 }
 
@@ -90,6 +94,7 @@ pub struct Page {
     snapshot: Option<Snapshot>,
     family: usize,
     slot: usize,
+    polled: Polled,
 }
 
 impl Page {
@@ -121,6 +126,9 @@ impl Page {
             if out.len() >= enough {
                 return true;
             }
+        }
+        if self.polled.fill(self.format, out, enough) {
+            return true;
         }
         self.format.push_end(out);
         false

@@ -14,6 +14,7 @@ pub mod web_config;
 
 mod body;
 mod number;
+mod polled;
 pub mod process;
 mod routes;
 mod stall;

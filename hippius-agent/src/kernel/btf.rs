@@ -1,12 +1,10 @@
-//! Offsets of structure members from the kernel's BTF (Documentation/bpf/btf.rst).
+//! What the kernel's BTF says of structures, enumerations and functions (Documentation/bpf/btf.rst).
 //!
 //! aya keeps member offsets to itself, so this reads them from the raw file: a pass over all types to learn where each
 //! stands, then a walk that descends into anonymous members.
 
 use std::fs;
 use std::path::Path;
-
-use hippius_common::fields::{FIELDS, KernelField};
 
 /// Where kernels expose their types.
 pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
@@ -25,14 +23,6 @@ pub enum BtfError {
     /// The file is cut off or of another format.
     #[error("the kernel's BTF is malformed at byte {0}")]
     Malformed(usize),
-    /// A field that the programs need does not exist.
-    #[error("this kernel's struct {structure} has no member {members}; the back-end cannot work on it")]
-    Missing {
-        /// Structure.
-        structure: &'static str,
-        /// The paths that were tried.
-        members: String,
-    },
 }
 
 const MAGIC: u16 = 0xeb9f;
@@ -50,6 +40,7 @@ mod kind {
     pub const TYPEDEF: u32 = 8;
     pub const VOLATILE: u32 = 9;
     pub const CONST: u32 = 10;
+    pub const FUNC: u32 = 12;
     pub const FUNC_PROTO: u32 = 13;
     pub const VAR: u32 = 14;
     pub const DATASEC: u32 = 15;
@@ -98,20 +89,46 @@ impl KernelTypes {
         Ok(Self { data, strings, types })
     }
 
-    /// Offsets in bytes of all fields that the programs read, by the name of their global.
-    pub fn offsets(&self) -> Result<Vec<(&'static str, u32)>, BtfError> {
-        FIELDS.iter().map(|field| Ok((field.global, self.offset_of(field)?))).collect()
-    }
-
-    fn offset_of(&self, field: &KernelField) -> Result<u32, BtfError> {
-        let missing = || BtfError::Missing { structure: field.structure, members: field.paths.join(" or ") };
-        let structure = self.structure(field.structure)?.ok_or_else(missing)?;
-        for path in field.paths {
+    /// Offset in bytes of the first of these members that the structure has; dots descend.
+    pub fn member_offset(&self, structure: &str, paths: &[&str]) -> Result<Option<u32>, BtfError> {
+        let Some(structure) = self.structure(structure)? else { return Ok(None) };
+        for path in paths {
             if let Some(bits) = self.walk(structure, path)? {
-                return Ok(bits / 8);
+                return Ok(Some(bits / 8));
             }
         }
-        Err(missing())
+        Ok(None)
+    }
+
+    /// The value of a name in an enumeration.
+    pub fn enumerator(&self, enumeration: &str, name: &str) -> Result<Option<u32>, BtfError> {
+        let Some(at) = self.named(kind::ENUM, enumeration)? else { return Ok(None) };
+        let count = (u32_at(&self.data, at + 4)? & 0xffff) as usize;
+        for entry in (0..count).map(|index| at + 12 + index * 8) {
+            if self.is_named(u32_at(&self.data, entry)?, name) {
+                return Ok(Some(u32_at(&self.data, entry + 4)?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many parameters a function of the kernel takes; `None` if it has no function of this name.
+    pub fn parameters(&self, function: &str) -> Result<Option<u32>, BtfError> {
+        let Some(at) = self.named(kind::FUNC, function)? else { return Ok(None) };
+        let prototype = u32_at(&self.data, at + 8)?;
+        let Some(&at) = self.types.get(prototype as usize) else { return Ok(None) };
+        Ok(Some(u32_at(&self.data, at as usize + 4)? & 0xffff))
+    }
+
+    /// Byte offset of the type of this kind and name.
+    fn named(&self, kind: u32, name: &str) -> Result<Option<usize>, BtfError> {
+        for &at in self.types.iter().skip(1) {
+            let info = u32_at(&self.data, at as usize + 4)?;
+            if kind_of(info) == kind && self.is_named(u32_at(&self.data, at as usize)?, name) {
+                return Ok(Some(at as usize));
+            }
+        }
+        Ok(None)
     }
 
     /// The type id of a structure that has members.
@@ -233,7 +250,8 @@ mod tests {
     fn a_structure_that_contains_itself_is_malformed() {
         for offset in [0, u32::MAX] {
             let types = KernelTypes::parse(contains_itself(1000, offset)).expect("a type");
-            assert!(matches!(types.offsets(), Err(BtfError::Malformed(24))), "{offset}");
+            let found = types.member_offset("sock", &["sk_err"]);
+            assert!(matches!(found, Err(BtfError::Malformed(24))), "{offset}");
         }
     }
 }

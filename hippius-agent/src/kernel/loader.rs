@@ -1,17 +1,21 @@
-//! Loads the kernel object, fills in what depends on this host, attaches the back-end that works.
+//! Loads the kernel object, fills in what depends on this host, attaches the programs of one back-end.
 
-use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use aya::maps::{Array, Map, MapData, PerCpuArray, ProgramArray, RingBuf};
-use aya::programs::{BtfTracePoint, Iter, Program, ProgramError};
+use aya::programs::{BtfTracePoint, FEntry, FExit, Iter, Program, ProgramFd};
 use aya::{Btf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use hippius_common::ABI_GLOBAL;
 use hippius_common::loss::REASONS;
 
-use super::btf::{BtfError, KernelTypes};
+use super::backend::{Attachment, Backend, Hook, PREFERENCE, plan};
+use super::btf::KernelTypes;
+use super::clock::monotonic_ns;
+use super::error::LoadError;
+use super::facts::Facts;
+use super::self_check;
 use super::sweep::Sweeper;
 
 /// The kernel object, as built by `cargo xtask build`.
@@ -19,12 +23,6 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HIPPIUS_EBPF_OBJECT"));
 
 /// Words of the port bitmap.
 pub const PORT_WORDS: usize = 65536 / 64;
-
-/// Programs of the BTF-tracepoint back-end; each is called as its tracepoint.
-const TRACEPOINTS: [&str; 3] = ["inet_sock_set_state", "sock_recv_length", "sock_send_length"];
-
-/// Programs that go on with a call, and the arrays through which they are reached.
-const CONTINUATIONS: [(&str, &str); 2] = [("sock_recv_length_on", "RECV_ON"), ("sock_send_length_on", "SEND_ON")];
 
 /// What the programs are told before they are loaded.
 #[derive(Debug, Clone, Copy)]
@@ -37,57 +35,23 @@ pub struct Settings {
     pub discover: bool,
     /// The programs' own debug output goes to the agent's log.
     pub probe_log: bool,
+    /// Most sockets that are followed at a time, where the kernel has no socket storage.
+    pub max_flows: u32,
+    /// The one back-end to use; otherwise the first of [`PREFERENCE`] that works.
+    pub backend: Option<Backend>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { ring_bytes: 4 << 20, wake_bytes: 128 << 10, discover: true, probe_log: false }
+        Self {
+            ring_bytes: 4 << 20,
+            wake_bytes: 128 << 10,
+            discover: true,
+            probe_log: false,
+            max_flows: 65_536,
+            backend: None,
+        }
     }
-}
-
-/// Why the programs do not run here.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// Offsets are not to be had.
-    #[error(transparent)]
-    Types(#[from] BtfError),
-    /// aya cannot use the kernel's BTF.
-    #[error("cannot use the kernel's BTF: {0}")]
-    Btf(#[from] aya::BtfError),
-    /// The object or its maps are refused.
-    #[error("cannot load the kernel object: {}", explain(.0))]
-    Object(#[from] aya::EbpfError),
-    /// A map cannot be used.
-    #[error("cannot use a map of the kernel object: {}", explain(.0))]
-    Map(#[from] aya::maps::MapError),
-    /// A program is refused.
-    #[error("the kernel refuses the program {name}: {}", explain(.source))]
-    Program {
-        /// Which program.
-        name: &'static str,
-        /// The kernel's answer with the verifier's log.
-        source: Box<ProgramError>,
-    },
-    /// The iterator is refused.
-    #[error("the kernel refuses the iterator over socket storage: {0}")]
-    Sweep(#[from] io::Error),
-    /// The programs' debug output cannot be read.
-    #[error("cannot read the programs' log: {0}")]
-    Log(#[from] aya_log::Error),
-    /// The object was built for another version of the agent.
-    #[error("the kernel object lacks {0}: agent and object are of different builds, run `cargo xtask build`")]
-    Foreign(&'static str),
-}
-
-/// An error with all its causes; the verifier's log is one of them.
-fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// The attached programs and their maps. Dropping it detaches them.
@@ -98,6 +62,12 @@ pub struct Probes {
     pub sweeper: Sweeper,
     /// The control side.
     pub controls: Controls,
+    /// Which back-end this is.
+    pub backend: Backend,
+    /// Those that were tried before, and why they do not work here.
+    pub refused: Vec<(Backend, String)>,
+    /// Since when the wanted ports are watched, `CLOCK_MONOTONIC` in nanoseconds.
+    pub since_ns: u64,
     log: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
@@ -134,14 +104,14 @@ pub struct Controls {
     losses: PerCpuArray<MapData, u64>,
     ports: Array<MapData, [u64; PORT_WORDS]>,
     discover: Array<MapData, u32>,
+    programs: Vec<&'static str>,
     ebpf: Ebpf,
 }
 
 impl Controls {
     /// Runs of each program; zeroes unless `kernel.bpf_stats_enabled` is on.
     pub fn program_runs(&self) -> impl Iterator<Item = ProgramRuns> {
-        let continuations = CONTINUATIONS.iter().map(|(program, _)| *program);
-        TRACEPOINTS.into_iter().chain(continuations).chain(["sweep"]).filter_map(|program| {
+        self.programs.iter().copied().filter_map(|program| {
             let info = self.ebpf.program(program)?.info().ok()?;
             Some(ProgramRuns { program, runs: info.run_count(), time: info.run_time() })
         })
@@ -168,85 +138,148 @@ impl Controls {
     }
 }
 
-/// Loads everything and attaches it. `ports` are watched from the first moment.
+/// Loads and attaches the best back-end that works here. `ports` are watched from then on.
 pub fn load(settings: &Settings, ports: &[u64; PORT_WORDS]) -> Result<Probes, LoadError> {
-    let offsets = KernelTypes::of_running_kernel()?.offsets()?;
+    let types = KernelTypes::of_running_kernel()?;
+    let facts = Facts::of(&types)?;
+    load_with(settings, ports, &types, &facts)
+}
+
+/// The same with what is known of the kernel; tests give what is not true.
+pub fn load_with(
+    settings: &Settings,
+    ports: &[u64; PORT_WORDS],
+    types: &KernelTypes,
+    facts: &Facts,
+) -> Result<Probes, LoadError> {
+    let mut refused = Vec::new();
+    let candidates = settings.backend.as_ref().map_or(PREFERENCE, std::slice::from_ref);
+    for &backend in candidates {
+        match attach(backend, settings, types, facts) {
+            Ok(mut probes) => {
+                self_check::run(&mut probes, facts.get("HAS_STORAGE") != 0)?;
+                probes.since_ns = monotonic_ns();
+                probes.controls.watch(ports, settings.discover)?;
+                probes.refused = refused;
+                return Ok(probes);
+            }
+            Err(error) => refused.push((backend, error.to_string())),
+        }
+    }
+    let reasons: Vec<_> = refused.iter().map(|(backend, error)| format!("{}: {error}", backend.name())).collect();
+    Err(LoadError::NoBackend(reasons.join("; ")))
+}
+
+/// Loads the programs of one back-end and attaches nothing.
+pub fn try_load(backend: Backend, settings: &Settings) -> Result<(), LoadError> {
+    let types = KernelTypes::of_running_kernel()?;
+    let facts = Facts::of(&types)?;
+    prepare(backend, settings, &types, &facts).map(drop)
+}
+
+/// Loads one back-end and attaches it; no port is watched yet.
+fn attach(backend: Backend, settings: &Settings, types: &KernelTypes, facts: &Facts) -> Result<Probes, LoadError> {
+    let (mut probes, plan) = prepare(backend, settings, types, facts)?;
+    for attachment in plan.iter().filter(|attachment| attachment.array.is_none()) {
+        attach_program(&mut probes.controls.ebpf, attachment)?;
+    }
+    Ok(probes)
+}
+
+fn prepare(
+    backend: Backend,
+    settings: &Settings,
+    types: &KernelTypes,
+    facts: &Facts,
+) -> Result<(Probes, Vec<Attachment>), LoadError> {
+    let plan = plan(backend, types, facts).map_err(LoadError::Lacking)?;
     let btf = Btf::from_sys_fs()?;
-    let mut ebpf = load_object(settings, &offsets, &btf)?;
-    let mut port_map = Array::try_from(take(&mut ebpf, "PORTS")?)?;
-    port_map.set(0, ports, 0)?;
-    let mut discover = Array::try_from(take(&mut ebpf, "DISCOVER")?)?;
-    discover.set(0, u32::from(settings.discover), 0)?;
+    let mut ebpf = load_object(settings, backend, facts, &btf)?;
+    let ports = Array::try_from(take(&mut ebpf, "PORTS")?)?;
+    let discover = Array::try_from(take(&mut ebpf, "DISCOVER")?)?;
     let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)?;
     let ring = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
     let log = settings.probe_log.then(|| EbpfLogger::init(&mut ebpf)).transpose()?;
-    let sweeper = load_sweeper(&mut ebpf, &btf)?;
-    for (name, array) in CONTINUATIONS {
-        let tracepoint = name.trim_end_matches("_on");
-        let program = load_tracepoint(&mut ebpf, name, tracepoint, &btf)?;
-        let fd = program.fd().and_then(|fd| Ok(fd.try_clone()?));
-        let fd = fd.map_err(|source| LoadError::Program { name, source: Box::new(source) })?;
-        let Some(map) = ebpf.map_mut(array) else { return Err(LoadError::Foreign(array)) };
-        ProgramArray::try_from(map)?.set(0, &fd, 0)?;
+    for attachment in &plan {
+        let fd = load_program(&mut ebpf, attachment, &btf)?;
+        if let Some(array) = attachment.array {
+            let Some(map) = ebpf.map_mut(array) else { return Err(LoadError::Foreign(array)) };
+            ProgramArray::try_from(map)?.set(0, &fd, 0)?;
+        }
     }
-    for name in TRACEPOINTS {
-        load_tracepoint(&mut ebpf, name, name, &btf)?;
-    }
-    for name in TRACEPOINTS {
-        let refused = |source| LoadError::Program { name, source: Box::new(source) };
-        let program: &mut BtfTracePoint = program(&mut ebpf, name)?.try_into().map_err(refused)?;
-        program.attach().map_err(refused)?;
-    }
-    Ok(Probes { ring, sweeper, log, controls: Controls { losses, ports: port_map, discover, ebpf } })
+    let (sweeper, sweep) = load_sweeper(&mut ebpf, facts, &btf)?;
+    let programs = plan.iter().map(|attachment| attachment.program).chain([sweep]).collect();
+    let controls = Controls { losses, ports, discover, programs, ebpf };
+    Ok((Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), since_ns: 0 }, plan))
 }
 
-fn load_tracepoint<'a>(
-    ebpf: &'a mut Ebpf,
-    name: &'static str,
-    tracepoint: &str,
-    btf: &Btf,
-) -> Result<&'a mut BtfTracePoint, LoadError> {
-    let refused = |source| LoadError::Program { name, source: Box::new(source) };
-    let program: &mut BtfTracePoint = program(ebpf, name)?.try_into().map_err(refused)?;
-    program.load(tracepoint, btf).map_err(refused)?;
-    Ok(program)
+fn load_program(ebpf: &mut Ebpf, attachment: &Attachment, btf: &Btf) -> Result<ProgramFd, LoadError> {
+    let name = attachment.program;
+    let program = program(ebpf, name)?;
+    let loaded = (|| {
+        match attachment.hook {
+            Hook::Tracepoint => <&mut BtfTracePoint>::try_from(&mut *program)?.load(attachment.target, btf)?,
+            Hook::Entry => <&mut FEntry>::try_from(&mut *program)?.load(attachment.target, btf)?,
+            Hook::Exit => <&mut FExit>::try_from(&mut *program)?.load(attachment.target, btf)?,
+        }
+        Ok(program.fd()?.try_clone()?)
+    })();
+    loaded.map_err(|source| LoadError::Program { name, source: Box::new(source) })
 }
 
-fn load_object(settings: &Settings, offsets: &[(&'static str, u32)], btf: &Btf) -> Result<Ebpf, LoadError> {
+fn attach_program(ebpf: &mut Ebpf, attachment: &Attachment) -> Result<(), LoadError> {
+    let name = attachment.program;
+    let program = program(ebpf, name)?;
+    let attached = (|| {
+        match attachment.hook {
+            Hook::Tracepoint => <&mut BtfTracePoint>::try_from(program)?.attach().map(|_| ())?,
+            Hook::Entry => <&mut FEntry>::try_from(program)?.attach().map(|_| ())?,
+            Hook::Exit => <&mut FExit>::try_from(program)?.attach().map(|_| ())?,
+        }
+        Ok(())
+    })();
+    attached.map_err(|source| LoadError::Program { name, source: Box::new(source) })
+}
+
+fn load_object(settings: &Settings, backend: Backend, facts: &Facts, btf: &Btf) -> Result<Ebpf, LoadError> {
     let present = 1u32;
     let probe_log = u32::from(settings.probe_log);
     let tgid = std::process::id();
+    let bit = backend.bit();
+    let max_flows = if facts.get("HAS_STORAGE") == 0 { settings.max_flows } else { 1 };
     let mut loader = EbpfLoader::new();
     loader
         .btf(Some(btf))
         .map_max_entries("RECORDS", settings.ring_bytes)
+        .map_max_entries("FLOWS_BY_ADDRESS", max_flows)
+        .map_max_entries("IGNORED_BY_ADDRESS", max_flows)
+        .override_global("BACKEND", &bit, true)
         .override_global(ABI_GLOBAL, &present, true)
         .override_global("WAKE_BYTES", &settings.wake_bytes, true)
         .override_global("PROBE_LOG", &probe_log, true)
-        .override_global("STORES_RELEASE", &STORES_RELEASE, true)
         .override_global("AGENT_TGID", &tgid, true);
-    for (global, offset) in offsets {
-        loader.override_global(global, offset, true);
+    for (global, value) in facts.globals() {
+        loader.override_global(global, value, true);
     }
     Ok(loader.load(OBJECT)?)
 }
 
-/// Whether this processor's plain stores give a lock back: total store order, Intel SDM volume 3, section 9.2.
-const STORES_RELEASE: u32 = cfg!(target_arch = "x86_64") as u32;
-
-fn load_sweeper(ebpf: &mut Ebpf, btf: &Btf) -> Result<Sweeper, LoadError> {
-    let name = "sweep";
+fn load_sweeper(ebpf: &mut Ebpf, facts: &Facts, btf: &Btf) -> Result<(Sweeper, &'static str), LoadError> {
+    let (name, iterator, map) = if facts.get("HAS_STORAGE") == 0 {
+        ("sweep_by_address", "bpf_map_elem", "FLOWS_BY_ADDRESS")
+    } else {
+        ("sweep", "bpf_sk_storage_map", "FLOWS")
+    };
     let refused = |source| LoadError::Program { name, source: Box::new(source) };
     let since = Array::try_from(take(ebpf, "SWEEP_SINCE")?)?;
-    // Only borrowed: the programs that are still to be loaded refer to the map by its descriptor.
-    let flows = match ebpf.map("FLOWS") {
-        Some(Map::SkStorage(flows)) => flows.fd().as_fd().try_clone_to_owned()?,
-        _ => return Err(LoadError::Foreign("FLOWS")),
+    let flows = match take(ebpf, map)? {
+        Map::SkStorage(flows) | Map::HashMap(flows) => flows,
+        _ => return Err(LoadError::Foreign(map)),
     };
     let sweep: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
-    sweep.load("bpf_sk_storage_map", btf).map_err(refused)?;
+    sweep.load(iterator, btf).map_err(refused)?;
     let fd = sweep.fd().map_err(refused)?;
-    Ok(Sweeper::new(fd.as_fd(), flows.as_fd(), since)?)
+    Ok((Sweeper::new(fd.as_fd(), flows.fd().as_fd(), since)?, name))
 }
 
 fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, LoadError> {

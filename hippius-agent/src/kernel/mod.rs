@@ -2,12 +2,16 @@
 //!
 //! This stage knows nothing of HTTP. It is the only one that may use `unsafe` and aya.
 
+pub mod backend;
 pub mod btf;
 pub mod clock;
+pub mod error;
+pub mod facts;
 pub mod harden;
 pub mod listeners;
 pub mod loader;
 pub mod ports;
 pub mod process;
 pub mod record;
+pub mod self_check;
 pub mod sweep;

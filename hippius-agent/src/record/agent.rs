@@ -3,7 +3,7 @@
 //! Few series, so the `prometheus` crate holds them. Every handle is `Sync`; any thread may set it.
 
 use prometheus::core::Collector;
-use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::catalogue;
 
@@ -53,14 +53,6 @@ pub struct AgentMetrics {
     pub probe_runs: IntCounterVec,
     /// `hippius_agent_probe_seconds_total{program}`
     pub probe_seconds: prometheus::CounterVec,
-    /// `hippius_agent_source_up{source}`
-    pub source_up: IntGaugeVec,
-    /// `hippius_agent_last_success_timestamp_seconds{source}`
-    pub last_success_timestamp_seconds: GaugeVec,
-    /// `hippius_agent_poll_duration_seconds{source}`
-    pub poll_duration_seconds: GaugeVec,
-    /// `hippius_agent_poll_errors_total{source,reason}`
-    pub poll_errors: IntCounterVec,
     /// `hippius_agent_account_lookups_total{source,result}`
     pub account_lookups: IntCounterVec,
     /// `hippius_agent_account_lookup_seconds`
@@ -90,10 +82,6 @@ impl AgentMetrics {
             connections: int_gauge(&registry, "hippius_agent_connections")?,
             probe_runs: int_counter(&registry, "hippius_agent_probe_runs_total")?,
             probe_seconds: add(&registry, "hippius_agent_probe_seconds_total", prometheus::CounterVec::new)?,
-            source_up: int_gauge(&registry, "hippius_agent_source_up")?,
-            last_success_timestamp_seconds: gauge(&registry, "hippius_agent_last_success_timestamp_seconds")?,
-            poll_duration_seconds: gauge(&registry, "hippius_agent_poll_duration_seconds")?,
-            poll_errors: int_counter(&registry, "hippius_agent_poll_errors_total")?,
             account_lookups: int_counter(&registry, "hippius_agent_account_lookups_total")?,
             account_lookup_seconds: add(&registry, "hippius_agent_account_lookup_seconds", |opts, _| {
                 Histogram::with_opts(HistogramOpts { common_opts: opts, buckets: LOOKUP_SECONDS.to_vec() })
@@ -108,7 +96,7 @@ impl AgentMetrics {
         Ok(metrics)
     }
 
-    /// Where the families stand; the pollers register theirs here.
+    /// Where the families stand.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
@@ -127,10 +115,6 @@ fn int_counter(registry: &Registry, name: &'static str) -> Result<IntCounterVec,
 
 fn int_gauge(registry: &Registry, name: &'static str) -> Result<IntGaugeVec, FamilyError> {
     add(registry, name, IntGaugeVec::new)
-}
-
-fn gauge(registry: &Registry, name: &'static str) -> Result<GaugeVec, FamilyError> {
-    add(registry, name, GaugeVec::new)
 }
 
 /// Makes a family from its entry in the catalogue and registers it.

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+use crate::poll::family::Spec;
+use crate::poll::target::Server;
+
 /// Type of a family as Prometheus names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -34,6 +37,10 @@ pub enum Section {
     Http,
     /// The agent's own state.
     Agent,
+    /// Polled from Redis servers.
+    Redis,
+    /// Polled from PostgreSQL servers.
+    Postgres,
 }
 
 impl Section {
@@ -42,6 +49,8 @@ impl Section {
         match self {
             Self::Http => "HTTP and S3 (from the kernel probes)",
             Self::Agent => "About the agent itself",
+            Self::Redis => "Redis servers (polled)",
+            Self::Postgres => "PostgreSQL servers (polled)",
         }
     }
 }
@@ -61,7 +70,20 @@ pub struct Metric {
     pub section: Section,
 }
 
-/// The whole table, in the order of the page.
+/// The families of a polled server, with the section that they stand in. They are declared where they are filled.
+pub fn polled() -> impl Iterator<Item = (Section, &'static Spec)> {
+    crate::poll::families().map(|(server, spec)| match server {
+        Server::Redis => (Section::Redis, spec),
+        Server::Postgres => (Section::Postgres, spec),
+    })
+}
+
+/// Whether there is a family called `name`, polled ones included.
+pub fn exists(name: &str) -> bool {
+    find(name).is_some() || polled().any(|(_, spec)| spec.name == name)
+}
+
+/// The table of what the agent measures itself, in the order of the page.
 pub fn all() -> &'static [Metric] {
     CATALOGUE
 }
@@ -77,20 +99,24 @@ pub struct Markdown;
 
 impl fmt::Display for Markdown {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut section = None;
-        for metric in CATALOGUE {
-            if section != Some(metric.section) {
-                let gap = if section.is_some() { "\n" } else { "" };
+        let own = CATALOGUE
+            .iter()
+            .map(|metric| (metric.section, metric.name, metric.kind.name(), metric.labels, metric.help));
+        let polled = polled().map(|(section, spec)| (section, spec.name, spec.kind.name(), spec.labels, spec.help));
+        let mut before = None;
+        for (section, name, kind, labels, help) in own.chain(polled) {
+            if before != Some(section) {
+                let gap = if before.is_some() { "\n" } else { "" };
                 writeln!(
                     out,
                     "{gap}## {}\n\n| metric | type | labels | meaning |\n|---|---|---|---|",
-                    metric.section.title()
+                    section.title()
                 )?;
-                section = Some(metric.section);
+                before = Some(section);
             }
-            let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+            let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
             let labels = if labels.is_empty() { "–".to_owned() } else { labels.join(", ") };
-            writeln!(out, "| `{}` | {} | {labels} | {} |", metric.name, metric.kind.name(), metric.help)?;
+            writeln!(out, "| `{name}` | {kind} | {labels} | {help} |")?;
         }
         Ok(())
     }
@@ -320,12 +346,29 @@ mod tests {
         }
     }
 
+    /// Names of polled families are inherited and may break the conventions (`tests/promtool-allow.txt`).
+    #[test]
+    fn no_polled_family_stands_twice_or_has_the_name_of_another() {
+        let mut names: Vec<&str> =
+            polled().map(|(_, spec)| spec.name).chain(CATALOGUE.iter().map(|m| m.name)).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+        for (_, spec) in polled() {
+            assert!(spec.help.ends_with('.'), "{}: the help text is a sentence", spec.name);
+        }
+    }
+
     #[test]
     fn the_printed_table_has_a_row_for_every_metric() {
         let page = Markdown.to_string();
         for metric in CATALOGUE {
             assert!(page.contains(&format!("| `{}` | {} |", metric.name, metric.kind.name())));
         }
-        assert_eq!(page.matches("## ").count(), 2);
+        for (_, spec) in polled() {
+            assert!(page.contains(&format!("| `{}` | {} |", spec.name, spec.kind.name())));
+        }
+        assert_eq!(page.matches("## ").count(), 4);
     }
 }

@@ -7,5 +7,6 @@
 pub mod agent;
 pub mod catalogue;
 pub mod history;
+pub mod polled;
 pub mod sample;
 pub mod series;

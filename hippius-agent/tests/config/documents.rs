@@ -52,6 +52,8 @@ fn what_the_example_calls_a_default_is_one() {
     example.capture.discover = true;
     example.services.clear();
     example.operations.clear();
+    example.redis.clear();
+    example.postgres.clear();
     assert_eq!(example, default);
 }
 
@@ -66,11 +68,20 @@ fn settings_that_are_switched_off_in_the_example_are_good() {
         ("secrets/redis-auth-url", "redis://127.0.0.1"),
         ("secrets/redis-accounts-url", "redis://127.0.0.1"),
         ("secrets/postgres-url", "postgres://127.0.0.1"),
+        ("secrets/redis-main-url", "redis://127.0.0.1"),
+        ("secrets/postgres-main-url", "postgres://127.0.0.1"),
+        ("secrets/redis-password", "x"),
+        ("secrets/postgres-password", "x"),
+        ("ca.pem", ""),
+        ("agent.pem", ""),
+        ("agent.key", ""),
     ] {
         std::fs::write(folder.join(file), text).unwrap();
     }
     let environment = |name: &str| match name {
         "HIPPIUS_POSTGRES_URL" => Some("postgres://127.0.0.1".to_owned()),
+        "HIPPIUS_POSTGRES_MAIN_URL" => Some("postgres://127.0.0.1".to_owned()),
+        "HIPPIUS_POSTGRES_MAIN_PASSWORD" => Some("x".to_owned()),
         name if name.starts_with("HIPPIUS_REDIS_") => Some("redis://127.0.0.1".to_owned()),
         _ => None,
     };
@@ -80,13 +91,23 @@ fn settings_that_are_switched_off_in_the_example_are_good() {
     let off: Vec<&str> = text.lines().filter(is_off).collect();
     assert!(off.len() > 10, "{off:?}");
     for line in off {
-        let on = text.replace(&format!("\n{line}\n"), &format!("\n{}\n", line.trim_start_matches('#')));
+        let on = switched_on(&text, line);
         assert_ne!(on, text);
         if let Err(errors) = Config::parse(&on, Path::new("example"), &around) {
             panic!("{line}:\n{errors}");
         }
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// The example with `line` in force. Of two ways to give an address only one may be, and of a pair none alone.
+fn switched_on(text: &str, line: &str) -> String {
+    let at = text.find(&format!("\n{line}\n")).expect("a line of it") + 1;
+    let (before, rest) = text.split_at(at);
+    let (others, section) = before.split_at(before.rfind("\n[").map_or(0, |at| at + 1));
+    let section = if line.starts_with("#url_") { section.replace("\nurl = ", "\n#url = ") } else { section.to_owned() };
+    let on = format!("{others}{section}{}", rest.replacen('#', "", 1));
+    if line.starts_with("#tls_") { on.replace("\n#tls_", "\ntls_") } else { on }
 }
 
 #[test]

@@ -5,13 +5,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use hippius_agent::attribute::Account;
 use hippius_agent::classify::{Effect, Payload, S3Operation};
 use hippius_agent::exchange::{MessageBytes, Outcome};
 use hippius_agent::export::exposition::Exposition;
 use hippius_agent::export::page::Overview;
 use hippius_agent::export::server::{Readiness, Server, ServerConfig};
+use hippius_agent::poll::family::Families;
+use hippius_agent::poll::source::Status;
+use hippius_agent::poll::target::{self, State, Target, Targets};
 use hippius_agent::record::agent::{AgentMetrics, Build};
 use hippius_agent::record::sample::{Direction, ExchangeSample, TransferSample};
 use hippius_agent::record::series::{Recorder, SeriesConfig};
@@ -74,8 +79,27 @@ pub fn recorder() -> Recorder {
 }
 
 pub fn exposition(recorder: &Recorder) -> Arc<Exposition> {
+    exposition_with(recorder, Vec::new())
+}
+
+pub fn exposition_with(recorder: &Recorder, targets: Targets) -> Arc<Exposition> {
     let agent = AgentMetrics::new(Build { version: "1.2.3", revision: "abc", rustc: "1.95" }).expect("families");
-    Arc::new(Exposition::new(recorder.reader(), Arc::new(agent)))
+    Arc::new(Exposition::new(recorder.reader(), Arc::new(agent), Arc::new(ArcSwap::from_pointee(targets))))
+}
+
+/// A Redis server that was polled once, and every family that its polls can yield.
+pub fn polled_target() -> Arc<Target> {
+    let target = Target::new(target::Server::Redis, "main".into());
+    let mut values = Families::default();
+    for (server, spec) in hippius_agent::poll::families() {
+        if server == target::Server::Redis {
+            values.add(spec, &["1", "2"], 3.5);
+        }
+    }
+    let status = Status { polls: 1, last_success: Some(SystemTime::now()), ..Status::default() };
+    let until = Some(Instant::now() + Duration::from_secs(3600));
+    target.publish(State { status, always: Arc::default(), values: Arc::new(values.finish()), values_until: until });
+    Arc::new(target)
 }
 
 /// One upload and one failed download by each of so many accounts.

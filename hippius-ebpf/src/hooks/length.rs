@@ -10,6 +10,7 @@ use aya_ebpf::programs::BtfTracePointContext;
 
 use crate::flows;
 use crate::maps::{MapPointer, RECV_ON, SEND_ON};
+use crate::origin::SystemCall;
 
 /// `MSG_PEEK` and `MSG_ERRQUEUE` (include/linux/socket.h): what they return is no traffic.
 const NO_TRAFFIC: i32 = 0x2 | 0x2000;
@@ -22,7 +23,10 @@ pub fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     let result = ctx.arg::<i32>(1);
-    if result > 0 && ctx.arg::<i32>(2) & NO_TRAFFIC == 0 && flows::account::<false>(socket, u64::from(result as u32)) {
+    if result > 0
+        && ctx.arg::<i32>(2) & NO_TRAFFIC == 0
+        && flows::account::<false>(socket, SystemCall, u64::from(result as u32))
+    {
         next(&ctx, RECV_ON.pointer());
         flows::end_call::<false>(socket);
     }
@@ -37,7 +41,7 @@ pub fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     let result = ctx.arg::<i32>(1);
-    if result > 0 && flows::account::<true>(socket, u64::from(result as u32)) {
+    if result > 0 && flows::account::<true>(socket, SystemCall, u64::from(result as u32)) {
         next(&ctx, SEND_ON.pointer());
         flows::end_call::<true>(socket);
     }

@@ -28,6 +28,31 @@ struct Meta {
 extern "C" fn sweep(visit: *const Visit) -> i32 {
     // SAFETY: the context of this iterator; the verifier checks each access.
     let (flow, seq) = unsafe { ((*visit).flow, (*(*visit).meta).seq) };
+    show(flow, seq)
+}
+
+/// `struct bpf_iter__bpf_map_elem` (kernel/bpf/map_iter.c); likewise.
+#[repr(C)]
+struct VisitByAddress {
+    meta: *const Meta,
+    map: *const c_void,
+    key: *const u64,
+    flow: *mut Flow,
+}
+
+/// For kernels without socket storage.
+///
+/// match-proto: int bpf_iter_bpf_map_elem(struct bpf_iter_meta *meta, struct bpf_map *map, void *key, void *value), since 5.9
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/bpf_map_elem")]
+extern "C" fn sweep_by_address(visit: *const VisitByAddress) -> i32 {
+    // SAFETY: the context of this iterator; the verifier checks each access.
+    let (flow, seq) = unsafe { ((*visit).flow, (*(*visit).meta).seq) };
+    show(flow, seq)
+}
+
+#[inline(always)]
+fn show(flow: *mut Flow, seq: *mut c_void) -> i32 {
     if flow.is_null() {
         return 0;
     }

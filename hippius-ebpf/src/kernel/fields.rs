@@ -1,4 +1,4 @@
-//! Offsets of kernel structure fields, filled in by the loader from the running kernel's BTF.
+//! What the programs know of the running kernel, filled in by the loader from its BTF.
 
 use aya_ebpf::Global;
 
@@ -29,6 +29,15 @@ offsets!(
     FILES_FDT,
     FDT_FD,
     FDT_MAX_FDS,
+    ITER_TYPE,
+    ITER_HAS_DIRECTION,
+    ITER_OFFSET,
+    ITER_COUNT,
+    ITER_SEGMENTS,
+    ITER_ADDRESS,
+    ITER_IOVEC,
+    ITER_UBUF,
+    HAS_STORAGE,
 );
 
 /// A pointer to a kernel structure whose type the verifier knows.

@@ -1,10 +1,12 @@
 //! What is read of `struct sock` and `struct tcp_sock`.
 
-use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_skc_to_tcp_sock};
+use aya_ebpf::helpers::generated::{
+    bpf_get_smp_processor_id, bpf_get_socket_cookie, bpf_ktime_get_ns, bpf_skc_to_tcp_sock,
+};
 
 use super::fields::{
-    Kernel, SK_ERR, SK_FAMILY, SK_FLAGS, SK_NUM, SK_PROTOCOL, TCP_BYTES_ACKED, TCP_BYTES_RECEIVED, TCP_COPIED_SEQ,
-    TCP_RCV_NXT, TCP_SND_UNA, TCP_WRITE_SEQ,
+    HAS_STORAGE, Kernel, SK_ERR, SK_FAMILY, SK_FLAGS, SK_NUM, SK_PROTOCOL, TCP_BYTES_ACKED, TCP_BYTES_RECEIVED,
+    TCP_COPIED_SEQ, TCP_RCV_NXT, TCP_SND_UNA, TCP_WRITE_SEQ,
 };
 
 const AF_INET: u16 = 2;
@@ -58,9 +60,20 @@ impl Socket {
         self.0.read::<i32>(&SK_ERR) as u16
     }
 
-    /// The cookie that identifies the socket until reboot.
+    /// Where it stands: its identity while it lives.
+    #[inline(always)]
+    pub fn address(self) -> u64 {
+        self.0.0 as u64
+    }
+
+    /// The cookie that identifies the socket until reboot. Tracing programs may ask for it since 5.12; before that, a
+    /// number that is not given twice: the time, and the processor. To be asked for once.
     #[inline(always)]
     pub fn cookie(self) -> u64 {
+        if HAS_STORAGE.load() == 0 {
+            // SAFETY: no precondition.
+            return unsafe { bpf_ktime_get_ns() << 10 | u64::from(bpf_get_smp_processor_id() & 0x3ff) };
+        }
         // SAFETY: a trusted `struct sock` of the hook.
         unsafe { bpf_get_socket_cookie(self.0.0.cast_mut().cast()) }
     }

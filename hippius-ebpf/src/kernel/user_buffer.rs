@@ -3,9 +3,11 @@
 //! The call in flight need not be the one that moved the bytes: io_uring completes receives for a task that sits in
 //! an unrelated `read`. So the file behind the call's descriptor has to be the socket's own file, or nothing is copied.
 
+use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::{
     bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_probe_read_user, bpf_task_pt_regs,
 };
+use hippius_common::fields::backend;
 use hippius_common::flow::Flow;
 use hippius_common::loss::{self, LossReason};
 
@@ -36,6 +38,10 @@ mod x86_64 {
 }
 use x86_64 as arch;
 
+/// One of [`backend`]: how the calls are seen.
+#[unsafe(no_mangle)]
+static BACKEND: Global<u32> = Global::new(0);
+
 /// Most segments of a scattered buffer that are looked at.
 const SEGMENT_LIMIT: u32 = 16;
 /// Size of `struct mmsghdr`: a `struct msghdr` (56), its returned length (4), padding.
@@ -50,6 +56,8 @@ pub struct UserBuffer {
     base: u64,
     /// Number of `struct iovec`; 0 for a plain buffer.
     segments: u64,
+    /// Bytes of the first of them that are not of the call.
+    skip: u64,
 }
 
 /// A `sendmmsg`/`recvmmsg` in flight: the message is told by the caller's memory of the ones before it.
@@ -85,11 +93,9 @@ pub fn in_flight(socket: Socket) -> Result<InFlight, LossReason> {
     let second = registers.read_at::<u64>(arch::SI);
     let third = registers.read_at::<u64>(arch::DX);
     match registers.read_at::<u64>(arch::ORIG_AX) {
-        arch::READ | arch::WRITE | arch::SENDTO | arch::RECVFROM => {
-            Ok(InFlight::Buffer(UserBuffer { base: second, segments: 0 }))
-        }
+        arch::READ | arch::WRITE | arch::SENDTO | arch::RECVFROM => Ok(InFlight::Buffer(UserBuffer::plain(second))),
         arch::READV | arch::WRITEV | arch::PREADV2 | arch::PWRITEV2 => {
-            Ok(InFlight::Buffer(UserBuffer { base: second, segments: third }))
+            Ok(InFlight::Buffer(UserBuffer::scattered(second, third, 0)))
         }
         arch::SENDMSG | arch::RECVMSG => UserBuffer::of_message(second).map(InFlight::Buffer),
         arch::SENDMMSG | arch::RECVMMSG => Ok(InFlight::Multi(MultiMessage { base: second, count: third })),
@@ -115,24 +121,38 @@ fn is_about(socket: Socket, task: Kernel, fd: u64) -> bool {
 }
 
 impl UserBuffer {
+    /// One buffer at an address.
+    #[inline(always)]
+    pub fn plain(base: u64) -> Self {
+        Self { base, segments: 0, skip: 0 }
+    }
+
+    /// An array of `struct iovec`, without the first `skip` bytes. The array stands in user memory where it is found
+    /// through the system call, and in the kernel's where it is found through a message.
+    #[inline(always)]
+    pub fn scattered(base: u64, segments: u64, skip: u64) -> Self {
+        Self { base, segments, skip }
+    }
+
     /// Keeps it for the program run that goes on with the call.
     #[inline(always)]
     pub fn store(&self, flow: &mut Flow) {
         flow.call_base = self.base;
         flow.call_segments = self.segments;
+        flow.call_skip = self.skip;
     }
 
     /// What [`Self::store`] kept.
     #[inline(always)]
     pub fn load(flow: &Flow) -> Self {
-        Self { base: flow.call_base, segments: flow.call_segments }
+        Self { base: flow.call_base, segments: flow.call_segments, skip: flow.call_skip }
     }
 
     /// The buffer of a `struct msghdr`.
     #[inline(always)]
     fn of_message(message: u64) -> Result<Self, LossReason> {
         let [base, segments] = read_pair(message + MSG_IOV)?;
-        Ok(Self { base, segments })
+        Ok(Self::scattered(base, segments, 0))
     }
 
     /// The buffer of the message at `index`.
@@ -154,12 +174,12 @@ impl UserBuffer {
         if self.segments == 0 {
             return Ok((self.base + offset, len));
         }
-        let mut skip = offset;
+        let mut skip = offset + self.skip;
         for index in 0..SEGMENT_LIMIT {
             if u64::from(index) >= self.segments {
                 break;
             }
-            let [base, size] = read_pair(self.base + u64::from(index) * 16)?;
+            let [base, size] = read_segment(self.base + u64::from(index) * 16)?;
             if skip < size {
                 let left = size - skip;
                 return Ok((base + skip, if left < u64::from(len) { left as u32 } else { len }));
@@ -179,6 +199,19 @@ pub unsafe fn copy(to: *mut u8, from: u64, len: u32) -> Result<(), LossReason> {
     // SAFETY: guaranteed by the caller; a bad user address is an error, not a fault.
     let result = unsafe { bpf_probe_read_user(to.cast(), len, from as *const core::ffi::c_void) };
     if result == 0 { Ok(()) } else { Err(loss::USER_FAULT) }
+}
+
+/// A `struct iovec`. Which memory it stands in is fixed before the programs are loaded, so that no address that a
+/// process made up is ever read as the kernel's.
+#[inline(always)]
+fn read_segment(address: u64) -> Result<[u64; 2], LossReason> {
+    if BACKEND.load() != backend::FENTRY {
+        return read_pair(address);
+    }
+    let mut pair = [0u64; 2];
+    // SAFETY: sixteen bytes of the stack; a bad address is an error, not a fault.
+    let result = unsafe { bpf_probe_read_kernel(pair.as_mut_ptr().cast(), 16, address as *const core::ffi::c_void) };
+    if result == 0 { Ok(pair) } else { Err(loss::NO_BUFFER) }
 }
 
 #[inline(always)]

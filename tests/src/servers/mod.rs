@@ -3,6 +3,7 @@
 pub mod asgi;
 pub mod nginx;
 pub mod postgres;
+pub mod postgres_exporter;
 pub mod redis;
 pub mod s3;
 pub mod scripted;

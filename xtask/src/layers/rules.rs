@@ -14,7 +14,7 @@ const STAGES: [&str; 8] = ["kernel", "decode", "connection", "exchange", "attrib
 const POLL: &str = "poll";
 
 /// Every stage may use these; they use no stage.
-const SHARED: [&str; 2] = ["config", "version"];
+const SHARED: [&str; 3] = ["config", "connect", "version"];
 
 /// These see everything and put it together.
 const WIRING: [&str; 10] = ["lib", "main", "bin", "cli", "logging", "reload", "pipeline", "daemon", "check", "top"];
@@ -26,8 +26,8 @@ const PURE: [&str; 5] = ["decode", "connection", "exchange", "attribute", "class
 const PURE_EXCEPT: [&str; 1] = ["attribute::store"];
 
 /// Where files, sockets and databases are.
-const IO: [&str; 10] =
-    ["kernel", "attribute::store", "poll", "export", "config", "daemon", "check", "top", "main", "bin"];
+const IO: [&str; 11] =
+    ["kernel", "attribute::store", "poll", "export", "config", "connect", "daemon", "check", "top", "main", "bin"];
 
 /// Where tasks and channels are wired, but no I/O is done.
 const RUNTIME: [&str; 1] = ["pipeline"];

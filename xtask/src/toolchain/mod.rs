@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::step;
 use crate::workspace::Workspace;
 
 /// What the kernel programs are built with.
@@ -35,4 +36,12 @@ pub fn for_ebpf(workspace: &Workspace) -> Result<BpfTools> {
 /// from Python's and Node's registries the tests install themselves, below `target`, so plain `cargo test` works too.
 pub fn for_tests() -> Result<()> {
     test_services::ensure()
+}
+
+/// Makes sure that kernels can be booted in an emulator.
+pub fn for_vms() -> Result<()> {
+    if ["qemu-system-x86_64", "cpio"].iter().all(|name| step::find_program(name).is_some()) {
+        return Ok(());
+    }
+    apt::ensure(&["qemu-system-x86", "cpio"], "what kernels are booted with")
 }

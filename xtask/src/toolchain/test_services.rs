@@ -23,13 +23,29 @@ struct Program {
 const POSTGRES: &str = "postgres";
 const PYTHON: &str = "python3";
 
-const PROGRAMS: [Program; 10] = [
+const PROGRAMS: [Program; 18] = [
     Program { name: "nginx", package: "nginx-light", unit: Some("nginx.service") },
     Program { name: "redis-server", package: "redis-server", unit: Some("redis-server.service") },
+    Program {
+        name: "prometheus-redis-exporter",
+        package: "prometheus-redis-exporter",
+        unit: Some("prometheus-redis-exporter.service"),
+    },
     Program { name: POSTGRES, package: "postgresql", unit: Some("postgresql.service") },
+    Program {
+        name: "prometheus-postgres-exporter",
+        package: "prometheus-postgres-exporter",
+        unit: Some("prometheus-postgres-exporter.service"),
+    },
+    Program { name: "openssl", package: "openssl", unit: None },
     Program { name: "promtool", package: "prometheus", unit: Some("prometheus.service") },
     Program { name: "tcpdump", package: "tcpdump", unit: None },
     Program { name: "curl", package: "curl", unit: None },
+    Program { name: "docker-compose", package: "docker-compose", unit: None },
+    Program { name: "ip", package: "iproute2", unit: None },
+    Program { name: "setpriv", package: "util-linux", unit: None },
+    Program { name: "strip", package: "binutils", unit: None },
+    Program { name: "systemd-analyze", package: "systemd", unit: None },
     Program { name: "wrk", package: "wrk", unit: None },
     Program { name: "chromium-headless-shell", package: "chromium-headless-shell", unit: None },
     Program { name: "npm", package: "npm", unit: None },

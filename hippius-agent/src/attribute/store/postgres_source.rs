@@ -3,13 +3,14 @@
 use super::Fault;
 use super::backoff::Backoff;
 use crate::attribute::{Account, Secret, account_id};
-use std::str::FromStr;
+use crate::connect::postgres::Address;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// 2026: names are unique among buckets that are not deleted. 2025: a name may stand for several accounts.
 const OWNER_2026: &str =
@@ -22,7 +23,7 @@ const SCHEMA_BELIEVED: Duration = Duration::from_secs(60);
 
 /// A connection to the database, made when it is first needed and made anew, after a pause, when it broke.
 pub(super) struct PostgresLink {
-    config: Config,
+    address: Address,
     timeout: Duration,
     state: Mutex<State>,
 }
@@ -50,12 +51,9 @@ impl Session {
 impl PostgresLink {
     /// `None` where `url` cannot be read. It may hold a password, so no error text is taken from it.
     pub(super) fn new(url: &Secret, timeout: Duration) -> Option<Self> {
-        let mut config = Config::from_str(url.expose()).ok()?;
-        config.connect_timeout(timeout);
-        if config.get_application_name().is_none() {
-            config.application_name("hippius-agent");
-        }
-        Some(Self { config, timeout, state: Mutex::default() })
+        let mut address = Address::parse(url.expose())?;
+        address.config_mut().connect_timeout(timeout);
+        Some(Self { address, timeout, state: Mutex::default() })
     }
 
     /// The main account that owns the bucket of this name; [`Fault::Ambiguous`] where several do.
@@ -111,7 +109,7 @@ impl PostgresLink {
         }
         let opened = match timeout(self.timeout, self.open()).await {
             Ok(Ok(session)) => Ok(Arc::new(session)),
-            Ok(Err(error)) => Err(fault_of(&error)),
+            Ok(Err(fault)) => Err(fault),
             Err(_) => Err(Fault::Timeout),
         };
         match &opened {
@@ -121,8 +119,14 @@ impl PostgresLink {
         opened
     }
 
-    async fn open(&self) -> Result<Session, tokio_postgres::Error> {
-        let (client, connection) = self.config.connect(NoTls).await?;
+    async fn open(&self) -> Result<Session, Fault> {
+        // Read anew for each connection, because certificates are renewed.
+        let tls = self.address.tls(None).map_err(|_| Fault::Error)?;
+        self.log_in(tls).await.map_err(|error| fault_of(&error))
+    }
+
+    async fn log_in(&self, tls: MakeRustlsConnect) -> Result<Session, tokio_postgres::Error> {
+        let (client, connection) = self.address.config().connect(tls).await?;
         // Ends by itself when the client is dropped or the server goes away.
         tokio::spawn(async move {
             let _ = connection.await;

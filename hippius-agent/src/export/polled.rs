@@ -1,0 +1,94 @@
+//! Families of polled servers, joined into pages.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::number::push_value;
+use super::text::Format;
+use crate::poll::family::{Families, Family};
+use crate::poll::target::Target;
+use crate::record::series::text::push_label;
+
+/// The families of one or several servers, in the order of their names.
+#[derive(Debug, Default)]
+pub(super) struct Polled {
+    parts: Vec<Part>,
+    next: usize,
+}
+
+/// One family of one server.
+#[derive(Debug)]
+struct Part {
+    families: Arc<Families>,
+    index: usize,
+    name: &'static str,
+    /// The label that tells the servers apart, with its value; empty on a server's own page.
+    server: Arc<str>,
+}
+
+impl Polled {
+    /// All of `targets` on one page: each sample says which server it is about.
+    pub fn all<'t>(targets: impl Iterator<Item = &'t Arc<Target>>, now: Instant) -> Self {
+        let mut polled = Self::default();
+        for target in targets {
+            let mut label = String::new();
+            push_label(&mut label, target.server().label(), target.name());
+            polled.add(target, &label.into(), now);
+        }
+        // Stable: servers stay in the order of the configuration.
+        polled.parts.sort_by_key(|part| part.name);
+        polled
+    }
+
+    /// One server as its own exporter would show it.
+    pub fn one(target: &Target, now: Instant) -> Self {
+        let mut polled = Self::default();
+        polled.add(target, &"".into(), now);
+        polled.parts.sort_by_key(|part| part.name);
+        polled
+    }
+
+    fn add(&mut self, target: &Target, server: &Arc<str>, now: Instant) {
+        for families in target.state().shown(now) {
+            for (index, family) in families.iter().enumerate() {
+                let name = family.spec().name;
+                let (families, server) = (Arc::clone(families), Arc::clone(server));
+                self.parts.push(Part { families, index, name, server });
+            }
+        }
+    }
+
+    /// Appends at least `enough` bytes, or the rest. Returns whether there is more.
+    pub fn fill(&mut self, format: Format, out: &mut Vec<u8>, enough: usize) -> bool {
+        while let Some(part) = self.parts.get(self.next) {
+            if out.len() >= enough {
+                return true;
+            }
+            let Some(family) = part.families.get(part.index) else { return false };
+            let first = self.next.checked_sub(1).and_then(|before| self.parts.get(before));
+            if first.is_none_or(|before| before.name != part.name) {
+                let spec = family.spec();
+                format.push_head(out, spec.name, spec.kind.name(), spec.help);
+            }
+            push_samples(out, family, &part.server);
+            self.next += 1;
+        }
+        false
+    }
+}
+
+fn push_samples(out: &mut Vec<u8>, family: &Family, server: &str) {
+    for (suffix, labels, value) in family.samples() {
+        let comma = if labels.is_empty() || server.is_empty() { "" } else { "," };
+        out.extend_from_slice(family.spec().name.as_bytes());
+        out.extend_from_slice(suffix.as_bytes());
+        if !labels.is_empty() || !server.is_empty() {
+            for part in ["{", labels, comma, server, "}"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+        out.push(b' ');
+        push_value(out, value);
+        out.push(b'\n');
+    }
+}

@@ -1,0 +1,152 @@
+//! Connections to polled servers: TCP, Unix sockets and TLS, with a limit on what an answer may weigh.
+
+use super::resolve::Resolver;
+use super::source::Reason;
+use crate::config::TlsFiles;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// A stream of either kind.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Connects to the first address that accepts.
+pub async fn tcp(resolver: &Resolver) -> Result<TcpStream, Reason> {
+    for address in resolver.addresses().await? {
+        if let Ok(stream) = TcpStream::connect(address).await {
+            // Requests are small and waited for.
+            let _ = stream.set_nodelay(true);
+            return Ok(stream);
+        }
+    }
+    Err(Reason::Connect)
+}
+
+/// Connects to a Unix socket.
+pub async fn unix(path: &Path) -> Result<UnixStream, Reason> {
+    UnixStream::connect(path).await.map_err(|_| Reason::Connect)
+}
+
+/// Speaks TLS on `stream`; the certificate must be for `host`.
+pub async fn tls<S: Stream>(stream: S, host: &str, config: Arc<ClientConfig>) -> Result<TlsStream<S>, Reason> {
+    let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|_| Reason::Tls)?;
+    TlsConnector::from(config).connect(name, stream).await.map_err(|_| Reason::Tls)
+}
+
+/// What a TLS client trusts and shows. The files are read anew for each connection, because certificates are renewed.
+pub fn tls_config(files: &TlsFiles) -> Result<Arc<ClientConfig>, Reason> {
+    let mut roots = RootCertStore::empty();
+    match &files.ca {
+        Some(path) => {
+            for certificate in certificates(path)? {
+                roots.add(certificate).map_err(|_| Reason::Tls)?;
+            }
+        }
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|_| Reason::Tls)?.with_root_certificates(roots);
+    let config = match &files.client {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let key = PrivateKeyDer::from_pem_file(key).map_err(|_| Reason::Tls)?;
+            builder.with_client_auth_cert(certificates(certificate)?, key).map_err(|_| Reason::Tls)?
+        }
+    };
+    Ok(Arc::new(config))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Reason> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(|certificates| certificates.collect::<Result<Vec<_>, _>>())
+        .map_err(|_| Reason::Tls)
+}
+
+/// Bytes that may still be read from a stream. Whoever asks sets it anew before each question.
+#[derive(Debug, Clone)]
+pub struct Allowance {
+    left: Arc<AtomicU64>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Allowance {
+    /// For answers of this size.
+    pub fn new(bytes: u64) -> Self {
+        Self { left: Arc::new(AtomicU64::new(bytes)), ended: Arc::default() }
+    }
+
+    /// Allows this many bytes from now on.
+    pub fn set(&self, bytes: u64) {
+        self.left.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether an answer was longer than it may be.
+    pub fn is_spent(&self) -> bool {
+        self.left.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether the other side closed the stream, or it broke.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+}
+
+/// A stream that fails once more was read than is allowed: a parser in front of it cannot be made to fill the memory.
+#[derive(Debug)]
+pub struct Bounded<S> {
+    stream: S,
+    left: Allowance,
+}
+
+impl<S> Bounded<S> {
+    /// Reads from `stream` as long as `left` allows.
+    pub fn new(stream: S, left: Allowance) -> Self {
+        Self { stream, left }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = out.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, out);
+        let read = (out.filled().len() - before) as u64;
+        let left = self.left.left.load(Ordering::Relaxed);
+        if read > left || (left == 0 && read > 0) {
+            self.left.set(0);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is too long")));
+        }
+        self.left.set(left - read);
+        if matches!(polled, Poll::Ready(_)) && read == 0 {
+            self.left.ended.store(true, Ordering::Relaxed);
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,89 @@
+//! One target's task: poll, publish, pause.
+
+use super::family::Families;
+use super::source::{Reason, Source};
+use super::target::{State, Target};
+use crate::config::Pace;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Polls until it is dropped.
+pub async fn run<S: Source>(mut source: S, target: Arc<Target>, pace: Pace) {
+    let mut state = State::default();
+    publish(&source, &target, &mut state);
+    let mut failures = 0;
+    loop {
+        let started = Instant::now();
+        let now = SystemTime::now();
+        let answer = tokio::time::timeout(pace.timeout, source.poll(now)).await.unwrap_or(Err(Reason::Timeout));
+        let took = started.elapsed();
+        match answer {
+            Ok(values) => {
+                if failures > 0 {
+                    tracing::info!(source = target.source(), "answers again");
+                }
+                failures = 0;
+                state.status.count(took, now, None);
+                state.values = Arc::new(values.finish());
+                state.values_until = Some(Instant::now() + fresh(&pace));
+            }
+            Err(reason) => {
+                source.disconnect();
+                if failures == 0 {
+                    tracing::warn!(source = target.source(), reason = reason.as_str(), "cannot be polled");
+                }
+                failures += 1;
+                state.status.count(took, now, Some(reason));
+                if state.values_until.is_some_and(|until| Instant::now() > until) {
+                    state.values = Arc::default();
+                }
+            }
+        }
+        publish(&source, &target, &mut state);
+        tokio::time::sleep(pause(&pace, failures, took, random())).await;
+    }
+}
+
+fn publish<S: Source>(source: &S, target: &Target, state: &mut State) {
+    let mut always = Families::default();
+    source.status(&state.status, &mut always);
+    state.always = Arc::new(always.finish());
+    target.publish(state.clone());
+}
+
+/// How long values are good: while polls work, until the next one must have come; after a failure, `stale`.
+fn fresh(pace: &Pace) -> Duration {
+    pace.stale.max(pace.interval + pace.jitter + pace.timeout)
+}
+
+/// From the end of a poll to the beginning of the next. Polls that work start `interval` and a random part of the
+/// jitter apart; each failure in a row doubles the pause.
+fn pause(pace: &Pace, failures: u32, took: Duration, random: f64) -> Duration {
+    let jitter = pace.jitter.mul_f64(random);
+    if failures == 0 {
+        return pace.interval.saturating_sub(took) + jitter;
+    }
+    let doubled = pace.interval.saturating_mul(1 << (failures - 1).min(20));
+    doubled.min(pace.backoff_max.max(pace.interval)) + jitter
+}
+
+/// From 0 to 1. Chance only spreads polls in time, so a fixed value is good enough where there is none.
+fn random() -> f64 {
+    getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_grows_with_failures_up_to_a_limit_and_success_ends_it() {
+        let ms = Duration::from_millis;
+        let pace = Pace { jitter: ms(50), backoff_max: ms(1000), ..Pace::every(ms(200), ms(100)) };
+        assert_eq!(pause(&pace, 0, ms(30), 0.0), ms(170));
+        assert_eq!(pause(&pace, 0, ms(300), 1.0), ms(50));
+        let pauses: Vec<_> = (1..6).map(|failures| pause(&pace, failures, ms(100), 0.0)).collect();
+        assert_eq!(pauses, [ms(200), ms(400), ms(800), ms(1000), ms(1000)]);
+        assert_eq!(pause(&pace, u32::MAX, ms(0), 1.0), ms(1050));
+    }
+}

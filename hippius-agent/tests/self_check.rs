@@ -1,0 +1,46 @@
+//! A wrong offset is caught before a port is watched: each member of the table is shifted in turn, on the kernel at hand.
+//! Needs the rights to load programs; without them it says so, and fails where `HIPPIUS_REQUIRE_BPF` is set.
+
+use hippius_agent::kernel::backend::PREFERENCE;
+use hippius_agent::kernel::btf::KernelTypes;
+use hippius_agent::kernel::error::LoadError;
+use hippius_agent::kernel::facts::Facts;
+use hippius_agent::kernel::loader::{PORT_WORDS, Probes, Settings, load_with};
+use hippius_common::fields::{FIELDS, Place};
+
+/// No other field of the same meaning stands so far away. Smaller than any structure of the table.
+const SHIFT: u32 = 8;
+
+/// Only a 32-bit process would show it, and the agent has none; the proof about the descriptor stands behind it.
+const EXCEPTIONS: [&str; 1] = ["TASK_STATUS"];
+
+fn load(settings: &Settings, types: &KernelTypes, facts: &Facts) -> Result<Probes, LoadError> {
+    load_with(settings, &[0; PORT_WORDS], types, facts)
+}
+
+#[test]
+fn every_wrong_offset_is_caught() {
+    let settings = Settings { discover: false, ..Settings::default() };
+    let types = KernelTypes::of_running_kernel().expect("the kernel's BTF");
+    let truth = Facts::of(&types).expect("the table");
+    let mut tried = 0;
+    for &backend in PREFERENCE {
+        let settings = Settings { backend: Some(backend), ..settings };
+        if let Err(error) = load(&settings, &types, &truth) {
+            println!("skipped: {} does not work here: {error}", backend.name());
+            continue;
+        }
+        for field in FIELDS.iter().filter(|field| field.needed_by & backend.bit() != 0) {
+            let Place::Member(..) = field.place else { continue };
+            if EXCEPTIONS.contains(&field.global) {
+                continue;
+            }
+            let mut facts = truth.clone();
+            facts.set(field.global, truth.get(field.global) + SHIFT);
+            assert!(load(&settings, &types, &facts).is_err(), "{}: {}", backend.name(), field.global);
+            tried += 1;
+        }
+    }
+    let required = std::env::var_os("HIPPIUS_REQUIRE_BPF").is_some();
+    assert!(tried > 0 || !required, "no back-end works here");
+}

@@ -1,0 +1,188 @@
+//! What polling Redis costs: the agent beside redis_exporter, and a server with a million keys while they are counted.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use hippius_tests::agent::Agent;
+use hippius_tests::config::Config;
+use hippius_tests::metrics::Metrics;
+use hippius_tests::process::Process;
+use hippius_tests::servers::redis::{Client, Redis};
+use hippius_tests::workdir::Workdir;
+use hippius_tests::{ports, proc, wait};
+
+use crate::Effort;
+use crate::report::Row;
+
+const SERVERS: usize = 3;
+const SCRAPES: u32 = 100;
+const KEYS: u32 = 1_000_000;
+
+/// CPU time of 100 scrapes, memory and time of one scrape: three servers, polled by the agent and by three exporters.
+pub fn scrapes(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
+    let servers: Vec<Redis> = (0..SERVERS).map(|_| Redis::start(workdir)).collect::<Result<_>>()?;
+    let without = Agent::start(Config::new().text(), workdir)?;
+    let (alone_bytes, _) = settled(&without)?;
+    drop(without);
+    let mut config = Config::new();
+    for (index, redis) in servers.iter().enumerate() {
+        config = config.section(&format!("[[redis]]\nname = \"r{index}\"\nurl = {:?}\n", redis.url()));
+    }
+    let agent = Agent::start(config.text(), workdir)?;
+    let (with_bytes, _) = settled(&agent)?;
+    let address: Vec<String> = (0..SERVERS).map(|index| format!("{} /metrics/redis/r{index}", agent.address())).collect();
+    let (agent_cpu_s, agent_times) = hammer(&[agent.pid()], &address)?;
+
+    let exporters: Vec<(Process, u16)> =
+        servers.iter().map(|redis| exporter(redis, workdir)).collect::<Result<_>>()?;
+    let address: Vec<String> = exporters.iter().map(|(_, port)| format!("127.0.0.1:{port} /metrics")).collect();
+    let pids: Vec<u32> = exporters.iter().map(|(process, _)| process.pid()).collect();
+    let (exporter_cpu_s, exporter_times) = hammer(&pids, &address)?;
+    let exporter_bytes: u64 = pids.iter().map(|pid| proc::memory_bytes(*pid).map(|(now, _)| now)).sum::<Result<u64>>()?;
+
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    Ok(vec![
+        Row::value("three Redis: CPU of 100 scrapes of each", "≤ 0.1 s", agent_cpu_s, "s", Some(0.1), &note(exporter_cpu_s, "s")),
+        Row::value(
+            "three Redis: resident memory more than without",
+            "≤ 10 MiB",
+            mib(with_bytes.saturating_sub(alone_bytes)),
+            "MiB",
+            Some(10.0),
+            &note(mib(exporter_bytes), "MiB"),
+        ),
+        Row::value("three Redis: scrape p50", "–", agent_times.0, "ms", None, &note(exporter_times.0, "ms")),
+        Row::value("three Redis: scrape p99", "–", agent_times.1, "ms", None, &note(exporter_times.1, "ms")),
+    ])
+}
+
+fn note(value: f64, unit: &str) -> String {
+    format!("three redis_exporters: {value:.3} {unit}")
+}
+
+/// Memory after the first polls and scrapes.
+fn settled(agent: &Agent) -> Result<(u64, u64)> {
+    for _ in 0..20 {
+        agent.scrape()?;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    agent.memory_bytes()
+}
+
+fn exporter(redis: &Redis, workdir: &Workdir) -> Result<(Process, u16)> {
+    let port = ports::free();
+    let mut command = Command::new("prometheus-redis-exporter");
+    command.args(["-redis.addr", &format!("redis://127.0.0.1:{}", redis.server.port)]);
+    command.args(["-web.listen-address", &format!("127.0.0.1:{port}")]);
+    let mut process = Process::spawn(&format!("exporter-{port}"), command, workdir)?;
+    process.wait_for_port(port)?;
+    Ok((process, port))
+}
+
+/// 100 rounds over all pages: CPU seconds of the processes, p50 and p99 of one page in milliseconds.
+fn hammer(pids: &[u32], pages: &[String]) -> Result<(f64, (f64, f64))> {
+    let cpu_ns = || pids.iter().map(|pid| proc::cpu_ns(*pid)).sum::<Result<u64>>();
+    let mut times = Vec::new();
+    let before = cpu_ns()?;
+    for _ in 0..SCRAPES {
+        for page in pages {
+            let (address, path) = page.split_once(' ').context("an address and a path")?;
+            let start = Instant::now();
+            let mut stream = TcpStream::connect(address)?;
+            write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+            stream.read_to_end(&mut Vec::new())?;
+            times.push(start.elapsed());
+        }
+    }
+    Ok(((cpu_ns()? - before) as f64 / 1e9, percentiles(times)))
+}
+
+fn percentiles(mut times: Vec<Duration>) -> (f64, f64) {
+    times.sort_unstable();
+    let at = |share: f64| times.get(((times.len() - 1) as f64 * share) as usize).map_or(0.0, Duration::as_secs_f64);
+    (at(0.5) * 1e3, at(0.99) * 1e3)
+}
+
+/// p99 of `GET` on a server with a million keys: idle, while the agent counts, while redis_exporter counts.
+pub fn million_keys(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
+    let redis = Redis::start(workdir)?;
+    fill(&redis)?;
+    let (_, idle) = gets(&redis, effort.run * 2, || true)?;
+    let target = format!(
+        "[[redis]]\nname = \"main\"\nurl = {:?}\nprofile = \"hippius-2025\"\nsweep_interval_s = 1\n",
+        redis.url()
+    );
+    let agent = Agent::start(Config::new().section(&target).text(), workdir)?;
+    let (_, counting) = gets(&redis, effort.run * 2, || true)?;
+    let mut seconds = 0.0;
+    wait::until("a count of all keys", Duration::from_secs(300), || {
+        let metrics = Metrics::parse(&agent.get("/metrics/redis/main").ok()?.1).ok()?;
+        seconds = metrics.sum_f64("hippius_redis_sweep_duration_seconds", &[]);
+        (metrics.sum("redis_keys_count", &[("key", "obj:*:part:*")]) == u64::from(KEYS)).then_some(())
+    })?;
+    drop(agent);
+    let port = ports::free();
+    let mut command = Command::new("prometheus-redis-exporter");
+    command.args(["-redis.addr", &format!("redis://127.0.0.1:{}", redis.server.port)]);
+    command.args(["-web.listen-address", &format!("127.0.0.1:{port}")]);
+    command.args(["-count-keys", "db0=multipart:*:part:*,db0=obj:*:part:*"]);
+    let mut process = Process::spawn("exporter", command, workdir)?;
+    process.wait_for_port(port)?;
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let (_, exporter) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
+                let _ = stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n");
+                let _ = stream.read_to_end(&mut Vec::new());
+            }
+        });
+        let measured = gets(&redis, effort.run * 2, || true);
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        measured
+    })?;
+    Ok(vec![
+        Row::value(
+            "GET p99 with 1 000 000 keys while they are counted, over idle",
+            "≤ 1.5",
+            counting / idle,
+            "",
+            Some(1.5),
+            &format!("idle {idle:.3} ms, agent {counting:.3} ms, redis_exporter {exporter:.3} ms"),
+        ),
+        Row::value("one count of 1 000 000 keys", "–", seconds, "s", None, "at 2 % of the server's time"),
+    ])
+}
+
+fn fill(redis: &Redis) -> Result<()> {
+    let mut stream = TcpStream::connect(redis.server.address())?;
+    let mut replies = BufReader::new(stream.try_clone()?);
+    for first in (0..KEYS).step_by(10_000) {
+        let mut batch = String::new();
+        for index in first..first + 10_000 {
+            let key = format!("obj:{index:08}-0000-4000-8000-000000000000:part:1");
+            batch.push_str(&format!("*3\r\n$3\r\nSET\r\n${}\r\n{key}\r\n$5\r\nvalue\r\n", key.len()));
+        }
+        stream.write_all(batch.as_bytes())?;
+        for _ in 0..10_000 {
+            replies.read_line(&mut String::new())?;
+        }
+    }
+    Ok(())
+}
+
+/// p50 and p99 of GETs, one after the other, a pause between them.
+fn gets(redis: &Redis, run: Duration, go_on: impl Fn() -> bool) -> Result<(f64, f64)> {
+    let mut client: Client = redis.client()?;
+    let (start, mut times) = (Instant::now(), Vec::new());
+    while start.elapsed() < run && go_on() {
+        let asked = Instant::now();
+        client.ask(&["GET", "obj:00000017-0000-4000-8000-000000000000:part:1"])?;
+        times.push(asked.elapsed());
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    Ok(percentiles(times))
+}

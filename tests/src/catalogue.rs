@@ -1,0 +1,131 @@
+//! Which metric names dashboards, rules and the guide may use: the catalogue as the agent prints it, the recording rules,
+//! Prometheus' own, and those that come with later work.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_yaml_ng::Value;
+
+use crate::{paths, process, prometheus, promql};
+
+/// Metrics that are not in the catalogue yet. A panel of nothing else is allowed to be empty. An entry ends with `_` if
+/// it stands for all names that begin with it. One that the catalogue has got must be removed here.
+pub const LATER: [&str; 9] = [
+    // The client side of the sockets of API and workers.
+    "ipfs_operations_total",
+    "ipfs_operation_duration_seconds",
+    "ipfs_bytes_total",
+    "http_client_",
+    "db_client_operation_duration_seconds",
+    "tls_opaque_bytes_total",
+    "queue_item_dwell_seconds",
+    "queue_enqueued_total",
+    "queue_dequeued_total",
+];
+
+/// Metrics of sources that the agent may not poll yet. They need no entry elsewhere once it does.
+const POLLED: [&str; 13] = [
+    "redis_",
+    "pg_",
+    "queue_length",
+    "multipart_chunks_redis_total",
+    "hippius_queue_",
+    "hippius_multipart_chunks",
+    "hippius_stored_",
+    "s3_multipart_uploads_active",
+    "hippius_agent_source_",
+    "hippius_agent_last_success_",
+    "hippius_agent_poll_",
+    "hippius_buckets",
+    "hippius_account_has_credits",
+];
+
+/// Families with a type; Prometheus makes `up` and its like itself.
+pub struct Catalogue {
+    families: BTreeMap<String, String>,
+    /// Recording rules and the metrics that they ask for.
+    recorded: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Catalogue {
+    pub fn read() -> Result<Self> {
+        let printed = process::run(Command::new(paths::agent_binary()?).arg("metrics"))?;
+        let families: BTreeMap<_, _> = printed.lines().filter_map(family).collect();
+        ensure!(families.len() > 30, "the agent prints its metrics in another form");
+        let mut recorded = BTreeMap::new();
+        for rule in rules("recording.yml")? {
+            let name = rule["record"].as_str().context("record")?.to_owned();
+            let asks = promql::metrics(rule["expr"].as_str().context("expr")?);
+            recorded.insert(name, asks.into_iter().collect());
+        }
+        Ok(Self { families, recorded })
+    }
+
+    /// Whether the agent serves it now.
+    pub fn has(&self, name: &str) -> bool {
+        let family = |name: &str| self.families.get(name).map(String::as_str);
+        let histogram = |end: &str| name.strip_suffix(end).and_then(family) == Some("histogram");
+        let has = family(name).is_some() || ["_bucket", "_sum", "_count"].into_iter().any(histogram);
+        // What tells of sources is in the catalogue before there are any.
+        has && (!name.starts_with("hippius_agent_") || !is_in(&POLLED, name) || self.polls_redis())
+    }
+
+    /// Whether this agent can poll Redis.
+    pub fn polls_redis(&self) -> bool {
+        self.families.contains_key("redis_up")
+    }
+
+    /// Whether this agent can poll Postgres.
+    pub fn polls_postgres(&self) -> bool {
+        self.families.contains_key("pg_up")
+    }
+
+    /// Whether Prometheus can have it: from the agent, of its own, or by a rule over such.
+    pub fn is_served(&self, name: &str) -> bool {
+        match self.recorded.get(name) {
+            Some(asks) => asks.iter().all(|ask| self.is_served(ask)),
+            None => name == "up" || self.has(name),
+        }
+    }
+
+    /// Whether somebody may write it down.
+    pub fn is_known(&self, name: &str) -> bool {
+        self.is_served(name) || self.recorded.contains_key(name) || is_later(name) || is_in(&POLLED, name)
+    }
+
+    /// Entries of [`LATER`] that the catalogue has got.
+    pub fn arrived(&self) -> Vec<&'static str> {
+        let fits = |entry: &str| self.families.keys().any(|family| stands_for(entry, family));
+        LATER.into_iter().filter(|entry| fits(entry)).collect()
+    }
+}
+
+/// Whether it comes with later work.
+pub fn is_later(name: &str) -> bool {
+    is_in(&LATER, name)
+}
+
+fn is_in(list: &[&str], name: &str) -> bool {
+    list.iter().any(|entry| stands_for(entry, name))
+}
+
+fn stands_for(entry: &str, name: &str) -> bool {
+    let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    if entry.ends_with('_') { name.starts_with(entry) } else { name == entry || family == entry }
+}
+
+/// The rules of a shipped file, whatever group they are in.
+pub fn rules(file: &str) -> Result<Vec<Value>> {
+    let text = std::fs::read_to_string(prometheus::shipped().join("rules").join(file))?;
+    let document: Value = serde_yaml_ng::from_str(&text).context(file.to_owned())?;
+    let groups = document["groups"].as_sequence().context("groups")?;
+    Ok(groups.iter().flat_map(|group| group["rules"].as_sequence().cloned().unwrap_or_default()).collect())
+}
+
+/// A row of the printed table: name and type.
+fn family(line: &str) -> Option<(String, String)> {
+    let mut cells = line.strip_prefix("| `")?.split('|');
+    let name = cells.next()?.trim().trim_end_matches('`');
+    Some((name.to_owned(), cells.next()?.trim().to_owned()))
+}

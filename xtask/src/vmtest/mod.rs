@@ -1,0 +1,209 @@
+//! `cargo xtask vmtest`: the functional tests on the kernels that production hosts run, in an emulator.
+
+mod boot;
+mod fetch;
+mod matrix;
+mod report;
+mod results;
+mod root;
+mod snapshot;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, bail};
+
+use crate::step::{self, say};
+use crate::workspace::Workspace;
+use crate::{build, toolchain};
+use matrix::Kernel;
+use results::Found;
+use root::Own;
+
+/// What was found last time, and the page that is printed from it.
+const SNAPSHOT: &str = "docs/kernels.snapshot";
+const PAGE: &str = "docs/kernels.md";
+
+const JOB: &str = include_str!("job.sh");
+
+/// Two kernels at a time: what a small machine has processors for.
+const AT_ONCE: usize = 2;
+
+/// Boot Debian's kernels in qemu (software emulation) and run the functional tests in them.
+///
+/// Kernels come through apt, with a state of their own below target/vm; nothing of this machine is upgraded. What a guest
+/// said is left in target/vm/KERNEL.
+#[derive(Default, clap::Args)]
+pub struct Args {
+    /// Kernels, such as 5.10 [default: all]
+    kernels: Vec<String>,
+    /// Test this agent instead of building one
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
+    /// Run a shell command in the guest instead of the tests; the agent is /t/hippius-agent
+    #[arg(long, value_name = "COMMAND")]
+    run: Option<String>,
+    /// Run only tests whose name contains this
+    #[arg(long, value_name = "WORD")]
+    filter: Option<String>,
+    /// Back-ends to test and what they must do, instead of what the matrix says: `fentry:works,tracepoint:refused`
+    #[arg(long, value_name = "PLAN")]
+    plan: Option<String>,
+    /// Write docs/kernels.snapshot and docs/kernels.md from what is found
+    #[arg(long, conflicts_with_all = ["run", "filter", "plan"])]
+    bless: bool,
+    /// Look for newer builds of the kernels
+    #[arg(long)]
+    refresh: bool,
+}
+
+impl Args {
+    /// The whole matrix with this agent.
+    pub fn all(agent: PathBuf) -> Self {
+        Self { agent: Some(agent), ..Self::default() }
+    }
+}
+
+/// Fetches what the task needs, as far as it is missing: an emulator and all kernels.
+pub fn prepare(workspace: &Workspace) -> Result<()> {
+    toolchain::for_vms()?;
+    for kernel in matrix::KERNELS {
+        fetch::image(&workspace.own_target("vm").join(kernel.series), &kernel, false)?;
+    }
+    Ok(())
+}
+
+pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
+    let kernels = matrix::select(&args.kernels)?;
+    toolchain::for_vms()?;
+    let folder = workspace.own_target("vm");
+    let root = root::Root::build(&folder, &own(workspace, args)?, args.run.as_deref().unwrap_or(JOB))?;
+    let queue = Mutex::new(kernels.into_iter());
+    let (found, failures) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let work = || {
+        while let Some(kernel) = next(&queue) {
+            match one(&folder, root.path(), &kernel, args) {
+                Ok(one) => lock(&found).extend(one),
+                Err(error) => {
+                    say(&format!("[{}] {error:#}", kernel.series));
+                    lock(&failures).push(format!("{}: {error:#}", kernel.series));
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(work);
+        }
+    });
+    let (found, mut failed) = (lock(&found), lock(&failures));
+    if args.bless {
+        bless(workspace, &found)?;
+    } else if args.filter.is_none() && args.plan.is_none() {
+        failed.extend(unlike_the_snapshot(workspace, &found)?);
+    }
+    if !failed.is_empty() {
+        bail!("{}", failed.join("\n"));
+    }
+    Ok(())
+}
+
+fn kept(workspace: &Workspace) -> Result<Vec<Found>> {
+    let path = workspace.join(SNAPSHOT);
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    snapshot::parse(&text).with_context(|| path.display().to_string())
+}
+
+fn bless(workspace: &Workspace, found: &[Found]) -> Result<()> {
+    let order: Vec<_> = matrix::KERNELS.iter().rev().map(|kernel| kernel.series).collect();
+    let all = snapshot::update(kept(workspace).unwrap_or_default(), found, &order);
+    fs::write(workspace.join(SNAPSHOT), snapshot::render(&all))?;
+    Ok(fs::write(workspace.join(PAGE), report::markdown(&all))?)
+}
+
+fn unlike_the_snapshot(workspace: &Workspace, found: &[Found]) -> Result<Vec<String>> {
+    let kept = kept(workspace)?;
+    let differences = found.iter().flat_map(|one| {
+        let lines = snapshot::differences(&kept, one);
+        lines.into_iter().map(|line| format!("{}: {line} (`cargo xtask vmtest --bless` if it is meant)", one.series))
+    });
+    Ok(differences.collect())
+}
+
+fn next(queue: &Mutex<impl Iterator<Item = Kernel>>) -> Option<Kernel> {
+    lock(queue).next()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Boots one kernel; nothing is found where only a command was run.
+fn one(folder: &Path, root: &Path, kernel: &Kernel, args: &Args) -> Result<Option<Found>> {
+    let logs = folder.join(kernel.series);
+    fs::create_dir_all(&logs)?;
+    // Another call of this task may be at the same kernel.
+    let turn = fs::File::create(logs.join("lock"))?;
+    turn.lock()?;
+    let image = fetch::image(&logs, kernel, args.refresh)?;
+    say(&format!("[{}] boots {}", kernel.series, image.package));
+    let plan = args.plan.clone().unwrap_or_else(|| kernel.plan());
+    let filter = args.filter.as_deref().unwrap_or_default();
+    let words = format!("HIPPIUS_PLAN={plan} HIPPIUS_FILTER={filter}");
+    let guest =
+        boot::Guest { name: kernel.series, vmlinuz: &image.vmlinuz, root, cpu: kernel.cpu, words: &words, logs: &logs };
+    let output = boot::run(&guest)?;
+    if args.run.is_some() {
+        return Ok(None);
+    }
+    let runs = results::parse(&output)?;
+    Ok(Some(Found { series: kernel.series.to_owned(), package: image.package, runs }))
+}
+
+/// The project's own programs, built first.
+fn own(workspace: &Workspace, args: &Args) -> Result<Vec<Own>> {
+    let agent = match &args.agent {
+        Some(agent) => agent.clone(),
+        None => build::task(workspace, &build::Args { debug: false, ebpf_only: false })?,
+    };
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--package", "hippius-tests", "--bins"]);
+    step::run(&mut cargo)?;
+    let servers = workspace.cargo_target().join("debug");
+    Ok(vec![
+        Own { from: agent, name: "hippius-agent" },
+        Own { from: test_binary(workspace)?, name: "kernels" },
+        Own { from: servers.join("syscall_server"), name: "syscall_server" },
+        Own { from: servers.join("hyper_server"), name: "hyper_server" },
+    ])
+}
+
+/// Cargo says where it puts a test: its name carries a hash.
+fn test_binary(workspace: &Workspace) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["test", "--package", "hippius-tests", "--test", "kernels", "--no-run"]);
+    step::run(&mut cargo)?;
+    let said = step::answer(cargo.arg("--message-format=json")).context("cargo does not say what it built")?;
+    executable(&said).map(PathBuf::from).context("cargo built no test `kernels`")
+}
+
+/// The last `"executable":"…"` of cargo's messages that belongs to the test.
+fn executable(messages: &str) -> Option<OsString> {
+    let mut lines = messages.lines().rev().filter(|line| line.contains("\"name\":\"kernels\""));
+    let path = lines.find_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next())?;
+    Some(path.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::executable;
+
+    #[test]
+    fn cargo_names_the_test_that_it_built() {
+        let messages = "{\"target\":{\"name\":\"kernels\"},\"executable\":\"/t/debug/deps/kernels-12\",\"fresh\":true}\n\
+            {\"target\":{\"name\":\"demo\"},\"executable\":\"/t/debug/demo\"}\n{\"reason\":\"build-finished\"}\n";
+        assert_eq!(executable(messages), Some("/t/debug/deps/kernels-12".into()));
+    }
+}
