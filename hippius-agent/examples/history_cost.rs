@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     let names = (0..accounts)
         .map(|number| Account { main: format!("5{number:0>47}").into(), sub: format!("5S{number:0>46}").into() });
     let ids: Vec<_> = names.map(|account| recorder.account(&account)).collect();
-    let exposition = Exposition::new(recorder.reader(), agent);
+    let exposition = Exposition::new(recorder.reader(), agent, Arc::default());
     count(&mut recorder, service, &ids);
     drop(exposition.look());
     let before_mib = resident_mib();
