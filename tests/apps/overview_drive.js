@@ -70,7 +70,8 @@ async function look(browser, seen) {
   for (const by of ["subaccount", "operation", "handler", "service"]) result[by] = await tableOf(page, by);
 
   // The way of the keyboard: from the top to the first chart, through time, its values, a sort, a filter.
-  await page.evaluate(() => { document.activeElement.blur(); window.scrollTo(0, 0); });
+  await page.reload();
+  await live(page);
   const stops = [];
   for (let step = 0; step < 40 && !(stops.at(-1) ?? "").startsWith("plot-"); step += 1) {
     await page.keyboard.press("Tab");
@@ -78,10 +79,10 @@ async function look(browser, seen) {
   }
   result.stops = stops;
   await page.keyboard.press("ArrowLeft");
-  await page.keyboard.press("ArrowLeft");
   result.spoken = await page.locator("#spoken").textContent();
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
+  await page.locator("[data-panel=requests] details tbody tr").first().waitFor();
   result.values = await page.locator("[data-panel=requests] details tbody tr").count();
   await tableOf(page, "account");
   await page.locator("#rows thead [data-sort=sent_total]").focus();

@@ -41,7 +41,24 @@ fn missing() -> Option<String> {
     if !Path::new("/sys/kernel/btf/vmlinux").exists() {
         return Some("the kernel has no BTF (/sys/kernel/btf/vmlinux)".to_owned());
     }
-    load_empty_program().err().map(|error| format!("the kernel refuses to load a BPF program: {error}"))
+    with_memory(load_empty_program).err().map(|error| format!("the kernel refuses to load a BPF program: {error}"))
+}
+
+/// Before 5.11 the memory of BPF counts against the user's limit of locked memory, that of an agent which has just ended
+/// included. The agent lifts its own limit; this process does for the length of one question.
+fn with_memory<T>(ask: impl FnOnce() -> T) -> T {
+    let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let lifted = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: both structures outlive the calls. A user who may not lift the limit keeps it, and the answer says so.
+    let is_lifted = unsafe {
+        libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut before) == 0 && libc::setrlimit(libc::RLIMIT_MEMLOCK, &lifted) == 0
+    };
+    let answer = ask();
+    if is_lifted {
+        // SAFETY: as above. Lowering a limit is always allowed.
+        unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &before) };
+    }
+    answer
 }
 
 /// The smallest tracing program: `r0 = 0; exit`, as a raw tracepoint (needs CAP_BPF and CAP_PERFMON).

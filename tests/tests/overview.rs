@@ -106,7 +106,7 @@ fn the_page_shows_what_the_metrics_say() {
         let seeds = [SEED, SECOND_SEED].map(access_key);
         let keys = [KeyPair::new(&seeds[0], "x"), KeyPair::new(&seeds[1], "y"), KeyPair::new("hip_page_key", "z")];
         let server = s3::verified(&lab.workdir, &keys)?;
-        let accounts = "[[account]]\naccess_key = \"hip_page_key\"\nmain_account = \"team <b>&\\\"\"\n";
+        let accounts = "[[account]]\naccess_key = \"hip_page_key\"\nmain_account = \"team\"\n";
         let file = lab.workdir.write("accounts.toml", accounts)?.display().to_string();
         let config = Config::new()
             .service_with("s3", &[server.port], "hippius-2025", "")

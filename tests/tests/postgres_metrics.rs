@@ -13,8 +13,10 @@ use hippius_tests::{lab, polled, wait};
 const OPTIONS: &[&str] =
     &["shared_preload_libraries=pg_stat_statements", "track_io_timing=on", "archive_mode=on", "archive_command=true"];
 
+type Labels = &'static [(&'static str, &'static str)];
+
 /// Series of a database that the agent is not connected to, or of the whole server, and the SQL that gives the same.
-const TRUTH: &[(&str, &[(&str, &str)], &str)] = &[
+const TRUTH: &[(&str, Labels, &str)] = &[
     ("pg_postmaster_start_time_seconds", &[], "SELECT extract(epoch FROM pg_postmaster_start_time())"),
     ("pg_roles_connection_limit", &[("rolname", "few")], "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'few'"),
     ("pg_database_size_bytes", &[("datname", "load")], "SELECT pg_database_size('load')"),

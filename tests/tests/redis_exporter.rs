@@ -123,7 +123,7 @@ fn the_exporters_page_is_ours() {
             }
             // What moves is the same where ours lies between two of theirs; memory moves both ways, so a few looks.
             values.retain(|key| match (before.series.get(key), ours.series.get(key), after.series.get(key)) {
-                (Some(low), Some(value), Some(high)) => !(low.min(*high)..=low.max(*high)).contains(&value),
+                (Some(low), Some(value), Some(high)) => !(low.min(*high)..=low.max(*high)).contains(value),
                 _ => false,
             });
             if values.is_empty() {

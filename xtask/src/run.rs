@@ -24,6 +24,8 @@ pub struct Args {
 
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     let agent = build::task(workspace, &build::Args { debug: args.debug, ebpf_only: false })?;
-    step::say("the agent serves http://127.0.0.1:10187/metrics unless told otherwise; Ctrl-C ends it");
+    step::say(
+        "the agent shows http://127.0.0.1:10187/ and serves /metrics there, unless told otherwise; Ctrl-C ends it",
+    );
     step::exec_as_root(Command::new(agent).arg("run").args(&args.agent))
 }

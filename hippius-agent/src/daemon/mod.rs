@@ -100,7 +100,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
         let serving = tokio::spawn(server.run(async move {
             let _ = stopped.await;
         }));
-        tracing::info!(version = version::LONG, backend, "started; metrics at http://{address}/metrics");
+        tracing::info!(version = version::LONG, backend, "started; page at http://{address}/, metrics at /metrics");
         let count = |result: ReloadResult| metrics.config_reloads.with_label_values(&[result.as_str()]).inc();
         let repoll = |config: &Config| poller.configure(&config.redis, &config.postgres);
         follow_signals(signals, &reloader, &applied, &log, repoll, count).await;

@@ -152,10 +152,11 @@ pub fn load_with(
     types: &KernelTypes,
     facts: &Facts,
 ) -> Result<Probes, LoadError> {
+    let btf = Btf::from_sys_fs()?;
     let mut refused = Vec::new();
     let candidates = settings.backend.as_ref().map_or(PREFERENCE, std::slice::from_ref);
     for &backend in candidates {
-        match attach(backend, settings, types, facts) {
+        match attach(backend, settings, types, facts, &btf) {
             Ok(mut probes) => {
                 self_check::run(&mut probes, facts.get("HAS_STORAGE") != 0)?;
                 probes.since_ns = monotonic_ns();
@@ -174,12 +175,18 @@ pub fn load_with(
 pub fn try_load(backend: Backend, settings: &Settings) -> Result<(), LoadError> {
     let types = KernelTypes::of_running_kernel()?;
     let facts = Facts::of(&types)?;
-    prepare(backend, settings, &types, &facts).map(drop)
+    prepare(backend, settings, &types, &facts, &Btf::from_sys_fs()?).map(drop)
 }
 
 /// Loads one back-end and attaches it; no port is watched yet.
-fn attach(backend: Backend, settings: &Settings, types: &KernelTypes, facts: &Facts) -> Result<Probes, LoadError> {
-    let (mut probes, plan) = prepare(backend, settings, types, facts)?;
+fn attach(
+    backend: Backend,
+    settings: &Settings,
+    types: &KernelTypes,
+    facts: &Facts,
+    btf: &Btf,
+) -> Result<Probes, LoadError> {
+    let (mut probes, plan) = prepare(backend, settings, types, facts, btf)?;
     for attachment in plan.iter().filter(|attachment| attachment.array.is_none()) {
         attach_program(&mut probes.controls.ebpf, attachment)?;
     }
@@ -191,23 +198,23 @@ fn prepare(
     settings: &Settings,
     types: &KernelTypes,
     facts: &Facts,
+    btf: &Btf,
 ) -> Result<(Probes, Vec<Attachment>), LoadError> {
     let plan = plan(backend, types, facts).map_err(LoadError::Lacking)?;
-    let btf = Btf::from_sys_fs()?;
-    let mut ebpf = load_object(settings, backend, facts, &btf)?;
+    let mut ebpf = load_object(settings, backend, facts, btf)?;
     let ports = Array::try_from(take(&mut ebpf, "PORTS")?)?;
     let discover = Array::try_from(take(&mut ebpf, "DISCOVER")?)?;
     let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)?;
     let ring = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
     let log = settings.probe_log.then(|| EbpfLogger::init(&mut ebpf)).transpose()?;
     for attachment in &plan {
-        let fd = load_program(&mut ebpf, attachment, &btf)?;
+        let fd = load_program(&mut ebpf, attachment, btf)?;
         if let Some(array) = attachment.array {
             let Some(map) = ebpf.map_mut(array) else { return Err(LoadError::Foreign(array)) };
             ProgramArray::try_from(map)?.set(0, &fd, 0)?;
         }
     }
-    let (sweeper, sweep) = load_sweeper(&mut ebpf, facts, &btf)?;
+    let (sweeper, sweep) = load_sweeper(&mut ebpf, facts, btf)?;
     let programs = plan.iter().map(|attachment| attachment.program).chain([sweep]).collect();
     let controls = Controls { losses, ports, discover, programs, ebpf };
     Ok((Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), since_ns: 0 }, plan))

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub async fn run<S: Source>(mut source: S, target: Arc<Target>, pace: Pace) {
     let mut state = State::default();
     publish(&source, &target, &mut state);
-    let mut failures = 0;
+    let (mut failures, mut succeeded) = (0, None);
     loop {
         let started = Instant::now();
         let now = SystemTime::now();
@@ -25,6 +25,7 @@ pub async fn run<S: Source>(mut source: S, target: Arc<Target>, pace: Pace) {
                 failures = 0;
                 state.status.count(took, now, None);
                 state.values = Arc::new(values.finish());
+                succeeded = Some(Instant::now());
                 state.values_until = Some(Instant::now() + fresh(&pace));
             }
             Err(reason) => {
@@ -34,6 +35,7 @@ pub async fn run<S: Source>(mut source: S, target: Arc<Target>, pace: Pace) {
                 }
                 failures += 1;
                 state.status.count(took, now, Some(reason));
+                state.values_until = succeeded.map(|at| at + pace.stale);
                 if state.values_until.is_some_and(|until| Instant::now() > until) {
                     state.values = Arc::default();
                 }
@@ -51,7 +53,7 @@ fn publish<S: Source>(source: &S, target: &Target, state: &mut State) {
     target.publish(state.clone());
 }
 
-/// How long values are good: while polls work, until the next one must have come; after a failure, `stale`.
+/// How long values are good while polls work: until the next one must have come. After a failure it is `stale` alone.
 fn fresh(pace: &Pace) -> Duration {
     pace.stale.max(pace.interval + pace.jitter + pace.timeout)
 }

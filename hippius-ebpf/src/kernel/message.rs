@@ -35,7 +35,6 @@ pub struct Message {
 struct Rewind {
     segment: u64,
     left: u64,
-    count: u64,
 }
 
 impl Message {
@@ -80,7 +79,7 @@ impl Message {
 /// Walks backwards from the segment at which the iterator stands.
 #[inline(always)]
 fn rewind(segment: u64, bytes: u64) -> Result<UserBuffer, LossReason> {
-    let mut at = Rewind { segment, left: bytes, count: 1 };
+    let mut at = Rewind { segment, left: bytes };
     for _ in 0..REWIND_LIMIT {
         let previous = load(&at.segment).wrapping_sub(SEGMENT_BYTES);
         let mut size = 0u64;
@@ -89,12 +88,12 @@ fn rewind(segment: u64, bytes: u64) -> Result<UserBuffer, LossReason> {
         if result != 0 {
             break;
         }
-        let count = load(&at.count) + 1;
         store(&mut at.segment, previous);
-        store(&mut at.count, count);
         let left = load(&at.left);
         if left <= size {
-            return Ok(UserBuffer::scattered(previous, count, size - left));
+            // The bytes end before the array does. How many segments they take is no number that the verifier may know:
+            // each would be a state of its own.
+            return Ok(UserBuffer::scattered(previous, u64::from(REWIND_LIMIT), size - left));
         }
         store(&mut at.left, left - size);
     }

@@ -54,6 +54,9 @@ pub struct Args {
     /// Write docs/kernels.snapshot and docs/kernels.md from what is found
     #[arg(long, conflicts_with_all = ["run", "filter", "plan"])]
     bless: bool,
+    /// Only print docs/kernels.md anew from docs/kernels.snapshot
+    #[arg(long)]
+    page: bool,
     /// Look for newer builds of the kernels
     #[arg(long)]
     refresh: bool,
@@ -76,6 +79,9 @@ pub fn prepare(workspace: &Workspace) -> Result<()> {
 }
 
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
+    if args.page {
+        return Ok(fs::write(workspace.join(PAGE), report::markdown(&kept(workspace)?))?);
+    }
     let kernels = matrix::select(&args.kernels)?;
     toolchain::for_vms()?;
     let folder = workspace.own_target("vm");

@@ -26,7 +26,7 @@ const PROGRAMS: &str = "
 ## Programs
 
 What the verifier says of each program. It walks at most 1 000 000 instructions; a chain of calls has at most 512 bytes of
-stack. The test fails where a number moves by more than a fifth from what stands here.
+stack. The test fails where a number grows by more than a fifth of what stands here.
 
 | kernel | back-end | program | instructions | walked | stack, bytes |
 |---|---|---|---:|---:|---:|

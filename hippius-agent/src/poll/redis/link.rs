@@ -93,6 +93,7 @@ impl Link {
             Ok(_) => Err(Reason::Malformed),
             Err(_) if too_long => Err(Reason::Malformed),
             Err(error) => match reason(&error) {
+                Reason::Closed if ended => Err(unasked(&open.allowance)),
                 // The library gave up, and not because the stream ended: it could not read what came.
                 Reason::Closed if !ended => Err(Reason::Malformed),
                 reason => Err(reason),
@@ -115,8 +116,23 @@ impl Link {
         // The poll as a whole has a time limit.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let opened = MultiplexedConnection::new_with_config(settings, stream, config).await;
-        let (connection, driver) = opened.map_err(|error| reason(&error))?;
+        let (connection, driver) = opened.map_err(|error| match reason(&error) {
+            Reason::Closed => unasked(&allowance),
+            reason => reason,
+        })?;
         Ok(Open { connection, allowance, driver: tokio::spawn(driver).abort_handle() })
+    }
+}
+
+/// Why the server closed the connection: what it said first, where that is a refusal.
+fn unasked(allowance: &Allowance) -> Reason {
+    let first = allowance.first_bytes();
+    let text = String::from_utf8_lossy(&first);
+    let Some(refused) = text.strip_prefix('-') else { return Reason::Closed };
+    let (code, detail) = refused.split_once(' ').unwrap_or((refused, ""));
+    match refusal(code, detail) {
+        Reason::Error => Reason::Closed,
+        reason => reason,
     }
 }
 
@@ -124,7 +140,8 @@ impl Link {
 pub fn refusal(code: &str, detail: &str) -> Reason {
     match code {
         "WRONGPASS" | "NOAUTH" => Reason::Auth,
-        "NOPERM" => Reason::Denied,
+        // "DENIED": protected mode, which lets nobody in from another host.
+        "NOPERM" | "DENIED" => Reason::Denied,
         "LOADING" | "BUSY" | "MASTERDOWN" | "TRYAGAIN" => Reason::Starting,
         _ if detail.contains("max number of clients") => Reason::Full,
         // Redis 5 and older say so in words only.

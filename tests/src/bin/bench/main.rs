@@ -2,6 +2,7 @@
 //! result as `docs/benchmarks.md`. Run it as root where nothing else runs.
 
 mod cost;
+mod redis;
 mod report;
 mod rounds;
 mod throughput;
@@ -41,7 +42,7 @@ pub struct Effort {
 
 type Measurement = fn(&Workdir, Effort) -> Result<Vec<Row>>;
 
-const MEASUREMENTS: [(&str, Measurement); 9] = [
+const MEASUREMENTS: [(&str, Measurement); 11] = [
     ("nginx-saturation", throughput::nginx_saturation),
     ("nginx-offered", throughput::nginx_offered),
     ("uvicorn-saturation", throughput::uvicorn_saturation),
@@ -51,6 +52,8 @@ const MEASUREMENTS: [(&str, Measurement); 9] = [
     ("start", cost::start_to_first_capture),
     ("probes", cost::probe_time),
     ("scrape", cost::scrape),
+    ("redis-polls", redis::scrapes),
+    ("redis-million-keys", redis::million_keys),
 ];
 
 fn main() -> Result<()> {

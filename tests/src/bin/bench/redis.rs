@@ -11,6 +11,7 @@ use hippius_tests::config::Config;
 use hippius_tests::metrics::Metrics;
 use hippius_tests::process::Process;
 use hippius_tests::servers::redis::{Client, Redis};
+use hippius_tests::stats::Spread;
 use hippius_tests::workdir::Workdir;
 use hippius_tests::{ports, proc, wait};
 
@@ -33,34 +34,42 @@ pub fn scrapes(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
     }
     let agent = Agent::start(config.text(), workdir)?;
     let (with_bytes, _) = settled(&agent)?;
-    let address: Vec<String> = (0..SERVERS).map(|index| format!("{} /metrics/redis/r{index}", agent.address())).collect();
+    let address: Vec<String> =
+        (0..SERVERS).map(|index| format!("{} /metrics/redis/r{index}", agent.address())).collect();
     let (agent_cpu_s, agent_times) = hammer(&[agent.pid()], &address)?;
 
-    let exporters: Vec<(Process, u16)> =
-        servers.iter().map(|redis| exporter(redis, workdir)).collect::<Result<_>>()?;
+    let exporters: Vec<(Process, u16)> = servers.iter().map(|redis| exporter(redis, workdir)).collect::<Result<_>>()?;
     let address: Vec<String> = exporters.iter().map(|(_, port)| format!("127.0.0.1:{port} /metrics")).collect();
     let pids: Vec<u32> = exporters.iter().map(|(process, _)| process.pid()).collect();
     let (exporter_cpu_s, exporter_times) = hammer(&pids, &address)?;
-    let exporter_bytes: u64 = pids.iter().map(|pid| proc::memory_bytes(*pid).map(|(now, _)| now)).sum::<Result<u64>>()?;
+    let exporter_bytes: u64 =
+        pids.iter().map(|pid| proc::memory_bytes(*pid).map(|(now, _)| now)).sum::<Result<u64>>()?;
 
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let more = mib(with_bytes.saturating_sub(alone_bytes));
     Ok(vec![
-        Row::value("three Redis: CPU of 100 scrapes of each", "≤ 0.1 s", agent_cpu_s, "s", Some(0.1), &note(exporter_cpu_s, "s")),
-        Row::value(
-            "three Redis: resident memory more than without",
-            "≤ 10 MiB",
-            mib(with_bytes.saturating_sub(alone_bytes)),
-            "MiB",
-            Some(10.0),
-            &note(mib(exporter_bytes), "MiB"),
+        Row::at_most(
+            "three Redis: CPU of 100 scrapes of each",
+            0.1,
+            "s",
+            Spread::of(&[agent_cpu_s]),
+            &format!("three redis_exporters {exporter_cpu_s:.2} s"),
         ),
-        Row::value("three Redis: scrape p50", "–", agent_times.0, "ms", None, &note(exporter_times.0, "ms")),
-        Row::value("three Redis: scrape p99", "–", agent_times.1, "ms", None, &note(exporter_times.1, "ms")),
+        Row::at_most(
+            "three Redis: resident memory more than without",
+            10.0,
+            "MiB",
+            Spread::of(&[more]),
+            &format!("three redis_exporters {:.1} MiB", mib(exporter_bytes)),
+        ),
+        Row::told(
+            "three Redis: one scrape of one server, p50 and p99",
+            format!(
+                "{:.2} and {:.2} ms; redis_exporter {:.2} and {:.2} ms",
+                agent_times.0, agent_times.1, exporter_times.0, exporter_times.1
+            ),
+        ),
     ])
-}
-
-fn note(value: f64, unit: &str) -> String {
-    format!("three redis_exporters: {value:.3} {unit}")
 }
 
 /// Memory after the first polls and scrapes.
@@ -110,13 +119,13 @@ fn percentiles(mut times: Vec<Duration>) -> (f64, f64) {
 pub fn million_keys(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
     let redis = Redis::start(workdir)?;
     fill(&redis)?;
-    let (_, idle) = gets(&redis, effort.run * 2, || true)?;
+    let (_, idle) = gets(&redis, effort.run * 2)?;
     let target = format!(
         "[[redis]]\nname = \"main\"\nurl = {:?}\nprofile = \"hippius-2025\"\nsweep_interval_s = 1\n",
         redis.url()
     );
     let agent = Agent::start(Config::new().section(&target).text(), workdir)?;
-    let (_, counting) = gets(&redis, effort.run * 2, || true)?;
+    let (_, counting) = gets(&redis, effort.run * 2)?;
     let mut seconds = 0.0;
     wait::until("a count of all keys", Duration::from_secs(300), || {
         let metrics = Metrics::parse(&agent.get("/metrics/redis/main").ok()?.1).ok()?;
@@ -140,20 +149,19 @@ pub fn million_keys(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
                 let _ = stream.read_to_end(&mut Vec::new());
             }
         });
-        let measured = gets(&redis, effort.run * 2, || true);
+        let measured = gets(&redis, effort.run * 2);
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         measured
     })?;
     Ok(vec![
-        Row::value(
+        Row::at_most(
             "GET p99 with 1 000 000 keys while they are counted, over idle",
-            "≤ 1.5",
-            counting / idle,
+            1.5,
             "",
-            Some(1.5),
+            Spread::of(&[counting / idle]),
             &format!("idle {idle:.3} ms, agent {counting:.3} ms, redis_exporter {exporter:.3} ms"),
         ),
-        Row::value("one count of 1 000 000 keys", "–", seconds, "s", None, "at 2 % of the server's time"),
+        Row::told("one count of 1 000 000 keys", format!("{seconds:.1} s, at 2 % of the server's time")),
     ])
 }
 
@@ -175,10 +183,10 @@ fn fill(redis: &Redis) -> Result<()> {
 }
 
 /// p50 and p99 of GETs, one after the other, a pause between them.
-fn gets(redis: &Redis, run: Duration, go_on: impl Fn() -> bool) -> Result<(f64, f64)> {
+fn gets(redis: &Redis, run: Duration) -> Result<(f64, f64)> {
     let mut client: Client = redis.client()?;
     let (start, mut times) = (Instant::now(), Vec::new());
-    while start.elapsed() < run && go_on() {
+    while start.elapsed() < run {
         let asked = Instant::now();
         client.ask(&["GET", "obj:00000017-0000-4000-8000-000000000000:part:1"])?;
         times.push(asked.elapsed());
