@@ -11,8 +11,8 @@ use crate::step::{self, say};
 
 /// A boot takes 5 to 10 s in emulation; some never get through it.
 const BOOT: Duration = Duration::from_secs(60);
-/// No single test is silent for so long.
-const SILENCE: Duration = Duration::from_secs(150);
+/// No test is silent for so long: its own longest wait is 30 s, stretched five times.
+const SILENCE: Duration = Duration::from_secs(200);
 const WHOLE: Duration = Duration::from_secs(1200);
 const LOOK: Duration = Duration::from_millis(200);
 
