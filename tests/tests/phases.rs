@@ -15,6 +15,11 @@ const COUNT: usize = 15;
 const FLOOR: f64 = 100e-6;
 const PART: f64 = 0.01;
 
+type Phase = fn(&Phases) -> f64;
+
+const PHASES: [(&str, Phase); 3] =
+    [("receive", |phases| phases.receive), ("process", |phases| phases.process), ("send", |phases| phases.send)];
+
 /// Seconds of each phase.
 #[derive(Clone, Copy, Debug, Default)]
 struct Phases {
@@ -62,7 +67,7 @@ fn quantile(mut values: Vec<f64>, part: f64) -> f64 {
 /// Runs the client so many times, one after the other, and compares each exchange in all phases. A quarter of them must
 /// be as near as promised: between a packet and the call that reads it a busy scheduler may run something else, which
 /// only ever adds to what a wrong clock or a wrong boundary would show in every exchange.
-fn compared(name: &str, client: impl Fn(&mut Raw) -> Result<()>, slow: fn(&Phases) -> f64, at_least: Duration) {
+fn compared(name: &str, client: impl Fn(&mut Raw) -> Result<()>, slow: Phase, at_least: Duration) {
     lab::with_agent(name, |lab| {
         let _awake = Awake::start(&lab.workdir)?;
         let app = asgi::uvicorn(&lab.workdir, Loop::Uvloop)?;
@@ -79,12 +84,7 @@ fn compared(name: &str, client: impl Fn(&mut Raw) -> Result<()>, slow: fn(&Phase
             before = sums;
         }
         let truth: Vec<Phases> = capture.finish(COUNT)?.iter().map(Phases::of).collect();
-        let phases: [(&str, fn(&Phases) -> f64); 3] = [
-            ("receive", |phases| phases.receive),
-            ("process", |phases| phases.process),
-            ("send", |phases| phases.send),
-        ];
-        for (name, phase) in phases {
+        for (name, phase) in PHASES {
             let differences = truth.iter().zip(&found).map(|(truth, found)| {
                 let room = FLOOR.max(phase(truth) * PART);
                 (phase(found) - phase(truth)).abs() / room
