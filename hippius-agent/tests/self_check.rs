@@ -11,8 +11,9 @@ use hippius_common::fields::{FIELDS, Place};
 /// No other field of the same meaning stands so far away. Smaller than any structure of the table.
 const SHIFT: u32 = 8;
 
-/// Only a 32-bit process would show it, and the agent has none; the proof about the descriptor stands behind it.
-const EXCEPTIONS: [&str; 1] = ["TASK_STATUS"];
+/// Only a 32-bit process would show `TASK_STATUS`, and the agent has none; the proof about the descriptor stands behind
+/// it. Only a reset in the middle of a send call would show `SK_OWNED`; the audit of that connection stands behind it.
+const EXCEPTIONS: [&str; 2] = ["TASK_STATUS", "SK_OWNED"];
 
 fn load(settings: &Settings, types: &KernelTypes, facts: &Facts) -> Result<Probes, LoadError> {
     load_with(settings, &[0; PORT_WORDS], types, facts)

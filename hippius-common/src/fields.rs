@@ -62,6 +62,7 @@ fields! {
     SK_FLAGS: ALL, Member("sock", &["__sk_common.skc_flags", "sk_flags"]);
     SK_PROTOCOL: ALL, Member("sock", &["sk_protocol"]);
     SK_ERR: ALL, Member("sock", &["sk_err"]);
+    SK_OWNED: ALL, Member("sock", &["sk_lock.owned"]);
     TCP_COPIED_SEQ: ALL, Member("tcp_sock", &["copied_seq"]);
     TCP_RCV_NXT: ALL, Member("tcp_sock", &["rcv_nxt"]);
     TCP_BYTES_RECEIVED: ALL, Member("tcp_sock", &["bytes_received"]);

@@ -58,6 +58,8 @@ pub mod flag {
     pub const CLOSED: u16 = 32;
     /// IPv6 socket.
     pub const IPV6: u16 = 64;
+    /// The socket was closed in the middle of a send call: its last record waits for the bytes of that call.
+    pub const CLOSING: u16 = 128;
 }
 
 /// Where the framing of one direction stands.

@@ -4,7 +4,7 @@ use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use hippius_common::flow::{
     CAPTURE_BYTES, FIRST_COPY_BYTES, Flow, NEXT_COPY_BYTES, NEXT_COPY_LIMIT, WINDOW_BYTES, kind,
 };
-use hippius_common::loss::{self, LossReason};
+use hippius_common::loss::LossReason;
 use hippius_ebpf::capture::memory::{load, store};
 use hippius_ebpf::capture::walk::Call;
 
@@ -83,27 +83,4 @@ fn shift(flow: &mut Flow, from: u32, len: u32) {
     let capture = flow.capture.as_mut_ptr().cast::<u8>();
     // SAFETY: both ends lie in the capture; the helper copies upwards, so an overlap is harmless.
     unsafe { bpf_probe_read_kernel(capture.cast(), len, capture.add(from as usize).cast()) };
-}
-
-/// For the state hook: nothing can be read there.
-pub struct NoBuffer;
-
-impl Call for NoBuffer {
-    #[inline(always)]
-    fn copy(&mut self, _flow: &mut Flow, _at: u32, _offset: u64, _len: u32) -> Result<u32, LossReason> {
-        Err(loss::NO_BUFFER)
-    }
-
-    #[inline(always)]
-    fn peek(&mut self, _flow: &mut Flow, _offset: u64, _len: u32) -> Result<u32, LossReason> {
-        Err(loss::NO_BUFFER)
-    }
-
-    #[inline(always)]
-    fn emit(&mut self, flow: &mut Flow) {
-        emit::record(flow);
-    }
-
-    #[inline(always)]
-    fn shift(&mut self, _flow: &mut Flow, _from: u32, _len: u32) {}
 }

@@ -3,7 +3,7 @@
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 
 use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_ktime_get_ns};
-use hippius_common::flow::{Flow, MAX_TRIES, flag, phase};
+use hippius_common::flow::{Flow, MAX_TRIES, flag, kind, phase};
 use hippius_common::loss;
 use hippius_ebpf::capture::memory::{load, store};
 use hippius_ebpf::capture::walk::{begin_call, finish, resync, skip, step};
@@ -26,6 +26,14 @@ const OUT_DIRECTION: u16 = 2;
 pub fn is_watched(port: u16) -> bool {
     let Some(words) = PORTS.get(0) else { return false };
     words[usize::from(port >> 6) & (PORT_WORDS - 1)] >> (port & 63) & 1 != 0
+}
+
+/// Whether bytes that a call has sent are watched. The connection may have ended in the middle of that call, and has given
+/// its port back then.
+#[inline(always)]
+pub fn is_send_watched(socket: Socket) -> bool {
+    is_watched(socket.local_port())
+        || (socket.has_no_port() && find(socket).is_some_and(|flow| flow.header.flags & flag::CLOSING != 0))
 }
 
 /// Watches a port from now on.
@@ -76,6 +84,7 @@ fn account_on<const OUT: bool>(socket: Socket, flow: &mut Flow, origin: impl Ori
         side.total = side.total.wrapping_add(bytes);
         side.last_ns = now_ns;
         flow.header.version = flow.header.version.wrapping_add(2);
+        close_late::<OUT>(flow);
         return false;
     }
     read_heads::<OUT>(socket, flow, origin, bytes, now_ns, resumable)
@@ -131,6 +140,7 @@ fn read_heads<const OUT: bool>(
     if !enter(flow) {
         skip::<OUT>(flow, bytes, now_ns, loss::CONTENDED);
         emit::count_loss(loss::CONTENDED);
+        close_late::<OUT>(flow);
         return false;
     }
     flow.header.version = flow.header.version.wrapping_add(1);
@@ -147,9 +157,29 @@ fn read_heads<const OUT: bool>(
         Err(reason) => {
             skip::<OUT>(flow, bytes, now_ns, reason);
             leave::<OUT>(flow);
+            close_late::<OUT>(flow);
             false
         }
     }
+}
+
+/// The connection ended in the middle of this call, whose bytes are counted now.
+#[inline(always)]
+fn close_late<const OUT: bool>(flow: &mut Flow) {
+    if OUT && flow.header.flags & flag::CLOSING != 0 {
+        flow.header.flags &= !flag::CLOSING;
+        publish(flow, kind::CLOSE);
+    }
+}
+
+/// Emits the flow as it stands, with what was captured.
+#[inline(always)]
+pub fn publish(flow: &mut Flow, kind: u16) {
+    flow.header.kind = kind;
+    emit::record(flow);
+    flow.ready = 0;
+    flow.header.in_len = 0;
+    flow.header.out_len = 0;
 }
 
 /// Reads on where [`account`] or the last [`go_on`] stopped. True when there is still more.
@@ -177,6 +207,7 @@ fn end<const OUT: bool>(flow: &mut Flow) {
     let mut call = BufferCall { buffer: UserBuffer::load(flow) };
     finish::<OUT>(flow, &mut call);
     leave::<OUT>(flow);
+    close_late::<OUT>(flow);
 }
 
 /// Takes the flow for this program, unless another has it. Two that come in the same moment may both be sent away.

@@ -52,6 +52,16 @@ fn client_that_closes_in_mid_head_leaves_no_byte_unexplained() {
     });
 }
 
+#[test]
+fn reset_in_the_middle_of_the_send_call_loses_nothing() {
+    // The client is gone: its RST arrives while the server's call still holds the socket, and ends the connection before
+    // that call has returned.
+    let steps = vec![Step::ReadHead, Step::Pause(Duration::from_millis(100)), Step::write(ok("gone")), Step::ReadToEnd];
+    let client = |mut raw: Raw| raw.send(request("GET", "/a", &[]));
+    let expected = Expected::requests(1).statuses(&[("200", 1)]).outcomes(&[("complete", 1)]);
+    wire::run("answer-reset", steps, client, expected);
+}
+
 /// Half of what was announced; the client breaks off after it.
 fn half_a_download() -> Vec<Step> {
     let half = format!("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n{}", "y".repeat(100_000));

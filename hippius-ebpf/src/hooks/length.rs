@@ -37,7 +37,7 @@ pub fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "sock_send_length")]
 pub fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
     let socket = flows::socket(ctx.arg::<*const u8>(0));
-    if !flows::is_watched(socket.local_port()) {
+    if !flows::is_send_watched(socket) {
         return 0;
     }
     let result = ctx.arg::<i32>(1);

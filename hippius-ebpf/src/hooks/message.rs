@@ -53,7 +53,7 @@ fn received(ctx: &FExitContext, flags: i32, result: i32) -> i32 {
 pub fn tcp_sendmsg(ctx: FExitContext) -> i32 {
     let socket = flows::socket(ctx.arg::<*const u8>(0));
     let result = ctx.arg::<i32>(3);
-    if result <= 0 || !flows::is_watched(socket.local_port()) {
+    if result <= 0 || !flows::is_send_watched(socket) {
         return 0;
     }
     if flows::account::<true>(socket, message(&ctx), u64::from(result as u32)) {
@@ -70,7 +70,7 @@ pub fn tcp_sendmsg(ctx: FExitContext) -> i32 {
 pub fn tcp_sendpage(ctx: FExitContext) -> i32 {
     let socket = flows::socket(ctx.arg::<*const u8>(0));
     let result = ctx.arg::<i32>(5);
-    if result > 0 && flows::is_watched(socket.local_port()) {
+    if result > 0 && flows::is_send_watched(socket) {
         // Nothing of it can be read, so there is never more to do.
         flows::account::<true>(socket, KernelPages, u64::from(result as u32));
     }

@@ -7,9 +7,7 @@ use aya_ebpf::programs::BtfTracePointContext;
 use aya_log_ebpf::debug;
 use hippius_common::flow::{Flow, FlowHeader, flag, kind, phase};
 use hippius_common::loss;
-use hippius_ebpf::capture::walk::Call;
 
-use crate::call::NoBuffer;
 use crate::kernel::socket::Socket;
 use crate::maps::DISCOVER;
 use crate::{emit, flows};
@@ -93,13 +91,18 @@ fn changes(socket: Socket, flow: &mut Flow, old: i32, new: i32) {
             let unfinished =
                 flow.header.outbound.phase == phase::UNTIL_CLOSE || flow.header.in_len != 0 || flow.header.out_len != 0;
             if unfinished {
-                publish(flow, kind::END);
+                flows::publish(flow, kind::END);
             }
         }
         tcp::CLOSE => {
             flows::settle_unseen(socket, flow);
             closes(socket, flow, old);
-            publish(flow, kind::CLOSE);
+            // A reset that comes while a call sends ends the connection before the call returns.
+            if flow.header.kernel_out > flow.header.outbound.total && socket.is_owned() {
+                flow.header.flags |= flag::CLOSING;
+            } else {
+                flows::publish(flow, kind::CLOSE);
+            }
         }
         _ => {}
     }
@@ -145,13 +148,4 @@ fn closes(socket: Socket, flow: &mut Flow, old: i32) {
 #[inline(always)]
 fn fin_sent(old: i32) -> bool {
     matches!(old, tcp::FIN_WAIT1 | tcp::FIN_WAIT2 | tcp::TIME_WAIT | tcp::LAST_ACK | tcp::CLOSING)
-}
-
-#[inline(always)]
-fn publish(flow: &mut Flow, kind: u16) {
-    flow.header.kind = kind;
-    NoBuffer.emit(flow);
-    flow.ready = 0;
-    flow.header.in_len = 0;
-    flow.header.out_len = 0;
 }

@@ -17,6 +17,7 @@ offsets!(
     SK_PROTOCOL,
     SK_SOCKET,
     SK_ERR,
+    SK_OWNED,
     SOCKET_FILE,
     TCP_COPIED_SEQ,
     TCP_RCV_NXT,

@@ -5,8 +5,8 @@ use aya_ebpf::helpers::generated::{
 };
 
 use super::fields::{
-    HAS_STORAGE, Kernel, SK_ERR, SK_FAMILY, SK_FLAGS, SK_NUM, SK_PROTOCOL, TCP_BYTES_ACKED, TCP_BYTES_RECEIVED,
-    TCP_COPIED_SEQ, TCP_RCV_NXT, TCP_SND_UNA, TCP_WRITE_SEQ,
+    HAS_STORAGE, Kernel, SK_ERR, SK_FAMILY, SK_FLAGS, SK_NUM, SK_OWNED, SK_PROTOCOL, TCP_BYTES_ACKED,
+    TCP_BYTES_RECEIVED, TCP_COPIED_SEQ, TCP_RCV_NXT, TCP_SND_UNA, TCP_WRITE_SEQ,
 };
 
 const AF_INET: u16 = 2;
@@ -42,6 +42,13 @@ impl Socket {
         if family == AF_INET || family == AF_INET6 { self.0.read::<u16>(&SK_NUM) } else { 0 }
     }
 
+    /// Whether it is an IPv4 or IPv6 socket without a port: one that is closed, or never was bound.
+    #[inline(always)]
+    pub fn has_no_port(self) -> bool {
+        let family = self.0.read::<u16>(&SK_FAMILY);
+        (family == AF_INET || family == AF_INET6) && self.0.read::<u16>(&SK_NUM) == 0
+    }
+
     /// Whether it is an IPv6 socket.
     #[inline(always)]
     pub fn is_ipv6(self) -> bool {
@@ -64,6 +71,13 @@ impl Socket {
     #[inline(always)]
     pub fn address(self) -> u64 {
         self.0.0 as u64
+    }
+
+    /// Whether a system call holds the socket. What arrives meanwhile is processed when it gives the socket back, before
+    /// the call returns (net/core/sock.c, release_sock).
+    #[inline(always)]
+    pub fn is_owned(self) -> bool {
+        self.0.read::<u32>(&SK_OWNED) != 0
     }
 
     /// The cookie that identifies the socket until reboot. Tracing programs may ask for it since 5.12; before that, a

@@ -36,29 +36,25 @@ impl Epoll {
 
     /// The keys of what is readable; waits at most `limit`, without end if there is none.
     pub fn wait(&self, limit: Option<Duration>) -> Result<Vec<u64>> {
-        let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; self.room];
-        let limit = limit.map(|limit| libc::timespec {
-            tv_sec: limit.as_secs() as libc::time_t,
-            tv_nsec: libc::c_long::from(limit.subsec_nanos() as i32),
-        });
-        let limit = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         let fd = self.fd.as_raw_fd();
-        let room = events.len() as libc::c_int;
-        // SAFETY: `events` has room for `room` entries; the time is null or outlives the call; no signal mask is given.
-        let count = unsafe {
-            libc::syscall(
-                libc::SYS_epoll_pwait2,
-                fd,
-                events.as_mut_ptr(),
-                room,
-                limit,
-                std::ptr::null::<libc::sigset_t>(),
-                8,
-            )
-        };
+        let mut milliseconds = -1;
+        if let Some(limit) = limit {
+            // epoll_pwait2 could wait by the nanosecond itself, from 5.11 on.
+            let limit = libc::timespec {
+                tv_sec: limit.as_secs() as libc::time_t,
+                tv_nsec: libc::c_long::from(limit.subsec_nanos() as i32),
+            };
+            let mut ready = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+            // SAFETY: one entry, and a time that outlives the call; no signal mask is given. An error shows below again.
+            unsafe { libc::ppoll(&raw mut ready, 1, &raw const limit, std::ptr::null()) };
+            milliseconds = 0;
+        }
+        let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; self.room];
+        // SAFETY: `events` has room for so many entries.
+        let count = unsafe { libc::epoll_wait(fd, events.as_mut_ptr(), events.len() as libc::c_int, milliseconds) };
         if count < 0 {
             let error = io::Error::last_os_error();
-            ensure!(error.kind() == io::ErrorKind::Interrupted, "epoll_pwait2: {error}");
+            ensure!(error.kind() == io::ErrorKind::Interrupted, "epoll_wait: {error}");
             return Ok(Vec::new());
         }
         events.truncate(count as usize);

@@ -2,12 +2,14 @@
 #![no_main]
 
 use hippius_agent::kernel::btf::KernelTypes;
+use hippius_agent::kernel::facts::Facts;
 use hippius_common::fields::FIELDS;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(types) = KernelTypes::parse(bytes.to_vec()) else { return };
-    let Ok(offsets) = types.offsets() else { return };
-    assert_eq!(offsets.len(), FIELDS.len());
-    assert_eq!(types.offsets().ok(), Some(offsets));
+    let Ok(facts) = Facts::of(&types) else { return };
+    assert_eq!(facts.globals().count(), FIELDS.len());
+    let again = Facts::of(&types).expect("the same bytes");
+    assert!(facts.globals().eq(again.globals()));
 });

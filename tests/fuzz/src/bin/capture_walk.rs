@@ -145,7 +145,8 @@ fn check<const OUT: bool>(flow: &Flow, moved: &[u8], bodiless: bool) {
         return;
     }
     let end = side.head_at + head.len as u64;
-    if OUT && head.status == 101 {
+    let tunnel = flow.connect != 0 && flow.header.unanswered == 0 && (200..300).contains(&head.status);
+    if OUT && (head.status == 101 || tunnel) {
         return assert_eq!(side.phase, phase::OPAQUE);
     }
     assert_ne!(side.phase, phase::OPAQUE, "HTTP/1 goes on");
@@ -193,7 +194,7 @@ impl Head {
         } else {
             let mut head = httparse::Request::new(&mut slots);
             let httparse::Status::Complete(len) = head.parse(bytes).ok()? else { return None };
-            (len, 0, matches!(head.method?, "HEAD" | "CONNECT"), head.headers)
+            (len, 0, head.method? == "HEAD", head.headers)
         };
         let framing = headers.iter().fold(Framing::None, |so_far, header| framing(so_far, header));
         Some(Self { len, status, is_bodiless, framing })
