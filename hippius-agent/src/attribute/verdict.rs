@@ -15,16 +15,20 @@ pub enum Verdict {
 
 /// Codes by which S3 refuses a credential
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>); most come with 400 or 403.
-const REFUSALS: [&str; 16] = [
+const REFUSALS: [&str; 22] = [
     "AccessDenied",
     "AuthorizationHeaderMalformed",
     "AuthorizationQueryParametersError",
     "CredentialsNotSupported",
     "ExpiredToken",
+    "IncompleteSignature",
     "InvalidAccessKeyId",
+    "InvalidClientTokenId",
     "InvalidSecurity",
+    "InvalidSignature",
     "InvalidToken",
     "MissingAuthenticationToken",
+    "MissingSecurityElement",
     "MissingSecurityHeader",
     "NotSignedUp",
     "RequestExpired",
@@ -32,6 +36,8 @@ const REFUSALS: [&str; 16] = [
     "SignatureDoesNotMatch",
     "TokenRefreshRequired",
     "UnauthorizedAccess",
+    "UnrecognizedClientException",
+    "UnsupportedSignature",
 ];
 
 impl Verdict {

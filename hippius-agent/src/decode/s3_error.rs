@@ -42,27 +42,6 @@ pub fn body_code(body: &[u8]) -> Option<&str> {
     }
 }
 
-/// Whether a service that answers with `code` has left unproven that the client owns the credential which it named:
-/// the signature or the key was wrong, expired, malformed, or never looked at. `AccessDenied` says nothing against
-/// the signature, so it refuses no credential; nor do codes about the account or the request's content.
-pub fn refuses_credential(code: &str) -> bool {
-    matches!(
-        code,
-        // The signature or the key is wrong.
-        "SignatureDoesNotMatch" | "InvalidAccessKeyId" | "InvalidSignature" | "InvalidSecurity"
-        // The session token is wrong or over.
-        | "ExpiredToken" | "InvalidToken" | "InvalidTokenId" | "TokenRefreshRequired" | "TokenCodeInvalidError"
-        | "InvalidSessionException"
-        // Refused before the signature is looked at.
-        | "RequestTimeTooSkewed" | "RequestExpired"
-        | "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError"
-        | "IncompleteSignature" | "UnsupportedSignature" | "CredentialsNotSupported"
-        | "MissingSecurityHeader" | "MissingSecurityElement" | "MissingAuthenticationToken"
-        // The names that other AWS-compatible services give to a key that does not exist ("Common errors").
-        | "InvalidClientTokenId" | "UnrecognizedClientException"
-    )
-}
-
 /// How many objects a `DeleteObjects` request names (page "DeleteObjects" in the Amazon S3 API Reference).
 ///
 /// `None` unless the whole body was seen (`complete`) and is a `<Delete>` document to its end: a part of it would

@@ -51,28 +51,10 @@ pub const RESULTS: [&str; 8] = ["hit", "miss", "stale", "ambiguous", "malformed"
 /// Times that are kept for [`LookupCounters::take_durations`], which is called once a second.
 const MAX_RECENT: usize = 65_536;
 
-/// Upper bounds of the histogram of lookup times, in nanoseconds; the last bucket has none.
-pub const BOUNDS_NS: [u64; 12] = [
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    10_000_000,
-    25_000_000,
-    50_000_000,
-    100_000_000,
-    250_000_000,
-    500_000_000,
-    1_000_000_000,
-    2_500_000_000,
-];
-
 /// Counters that the capture thread and the lookups share.
 #[derive(Debug, Default)]
 pub struct LookupCounters {
     results: [[AtomicU64; RESULTS.len()]; SOURCES.len()],
-    buckets: [AtomicU64; BOUNDS_NS.len() + 1],
-    sum_ns: AtomicU64,
     recent: Mutex<Vec<Duration>>,
 }
 
@@ -81,10 +63,6 @@ pub struct LookupCounters {
 pub struct LookupSnapshot {
     /// By source and result, named by [`SOURCES`] and [`RESULTS`].
     pub results: [[u64; RESULTS.len()]; SOURCES.len()],
-    /// Lookups by time from queue to answer, per bucket of [`BOUNDS_NS`] (not cumulative), the last without bound.
-    pub buckets: [u64; BOUNDS_NS.len() + 1],
-    /// Sum of these times, in nanoseconds.
-    pub sum_ns: u64,
 }
 
 impl LookupCounters {
@@ -95,14 +73,8 @@ impl LookupCounters {
         }
     }
 
-    /// Counts the time of one lookup.
+    /// Keeps the time of one lookup, from queue to answer.
     pub fn observe(&self, took: Duration) {
-        let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS_NS.partition_point(|bound| *bound < took_ns);
-        if let Some(counter) = self.buckets.get(bucket) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-        self.sum_ns.fetch_add(took_ns, Ordering::Relaxed);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if recent.len() < MAX_RECENT {
             recent.push(took);
@@ -118,8 +90,6 @@ impl LookupCounters {
     pub fn snapshot(&self) -> LookupSnapshot {
         LookupSnapshot {
             results: std::array::from_fn(|source| std::array::from_fn(|result| load(&self.results[source][result]))),
-            buckets: std::array::from_fn(|bucket| load(&self.buckets[bucket])),
-            sum_ns: load(&self.sum_ns),
         }
     }
 }
@@ -148,14 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn a_time_falls_into_the_bucket_whose_bound_it_does_not_pass() {
+    fn times_are_taken_once() {
         let counters = LookupCounters::default();
-        for took_ns in [500_000, 500_001, 2_500_000_000, 2_500_000_001] {
-            counters.observe(Duration::from_nanos(took_ns));
-        }
-        let snapshot = counters.snapshot();
-        assert_eq!((snapshot.buckets[0], snapshot.buckets[1]), (1, 1));
-        assert_eq!((snapshot.buckets[11], snapshot.buckets[12]), (1, 1));
-        assert_eq!(snapshot.sum_ns, 5_001_000_002);
+        counters.observe(Duration::from_millis(3));
+        counters.observe(Duration::from_millis(1));
+        assert_eq!(counters.take_durations(), [Duration::from_millis(3), Duration::from_millis(1)]);
+        assert_eq!(counters.take_durations(), []);
     }
 }

@@ -19,7 +19,7 @@ pub mod static_file;
 
 pub use cache::Reason;
 pub use config::{Source, StoreConfig, UnknownSource};
-pub use counters::{Answered, Asked, BOUNDS_NS, LookupCounters, LookupSnapshot, RESULTS, SOURCES};
+pub use counters::{Answered, Asked, LookupCounters, LookupSnapshot, RESULTS, SOURCES};
 pub use lookups::Lookups;
 pub use open::OpenError;
 
