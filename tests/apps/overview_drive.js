@@ -158,6 +158,8 @@ async function many(browser, seen) {
   const waiting = await context.newPage();
   await waiting.route("**/api/**", () => {});
   await waiting.goto(url, { waitUntil: "load" });
+  // The browser notes its first picture a frame after it has loaded.
+  await waiting.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length === 1);
   result.skeleton = await waiting.evaluate(() => ({
     title: document.querySelector("h1").textContent,
     painted: performance.getEntriesByName("first-contentful-paint").length,
