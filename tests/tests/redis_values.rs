@@ -310,7 +310,7 @@ fn one_page_for_all(agent: &Agent) -> Result<()> {
     let once: BTreeSet<&str> = heads.iter().copied().collect();
     ensure!(heads.len() == once.len(), "a family stands twice");
     ensure!(agent.get("/metrics/redis/nobody")?.0 == 404);
-    ensure!(agent.get("/")?.1.contains("/metrics/redis/old"));
+    ensure!(agent.get("/pages")?.1.contains("/metrics/redis/old"));
     Ok(())
 }
 
