@@ -60,7 +60,7 @@ pub fn scrapes(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
             10.0,
             "MiB",
             Spread::of(&[more]),
-            &format!("three redis_exporters {:.1} MiB", mib(exporter_bytes)),
+            &format!("three redis_exporters {:.1}", mib(exporter_bytes)),
         ),
         Row::told(
             "three Redis: one scrape of one server, p50 and p99",
