@@ -53,7 +53,7 @@ pub fn scrapes(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
             0.1,
             "s",
             Spread::of(&[agent_cpu_s]),
-            &format!("three redis_exporters {exporter_cpu_s:.2} s"),
+            &format!("three redis_exporters {exporter_cpu_s:.2}"),
         ),
         Row::at_most(
             "three Redis: resident memory more than without",
