@@ -101,8 +101,26 @@ pub(super) fn require_url(section: &Section<'_>) {
     }
 }
 
+/// Reads every target that can be read; no two of a kind may have the same name.
+pub(super) fn read_all<T>(
+    sections: &[Section<'_>],
+    read: impl Fn(&Section<'_>) -> Option<T>,
+    name_of: impl Fn(&T) -> &Arc<str>,
+) -> Vec<T> {
+    let mut names = Vec::new();
+    let mut targets = Vec::new();
+    for section in sections {
+        let Some(target) = read(section) else { continue };
+        let name = Arc::clone(name_of(&target));
+        refuse_twice(section, &name, &names);
+        names.push((name, section.place_of("name")));
+        targets.push(target);
+    }
+    targets
+}
+
 /// Refuses a name that an earlier target of the same kind has.
-pub(super) fn refuse_twice(section: &Section<'_>, name: &str, earlier: &[(Arc<str>, Place)]) {
+fn refuse_twice(section: &Section<'_>, name: &str, earlier: &[(Arc<str>, Place)]) {
     if let Some((_, place)) = earlier.iter().find(|(other, _)| **other == *name) {
         let line = section.reading().line(place);
         let refusal = format!("the name \"{name}\" is taken by the server in line {line}");

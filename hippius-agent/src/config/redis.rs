@@ -85,15 +85,7 @@ const LONGEST_KEY: usize = 512;
 
 /// Reads all of them.
 pub(super) fn read_all(sections: &[Section<'_>]) -> Vec<RedisTarget> {
-    let mut names = Vec::new();
-    let mut targets = Vec::new();
-    for section in sections {
-        let Some(target) = read(section) else { continue };
-        poll::refuse_twice(section, &target.name, &names);
-        names.push((Arc::clone(&target.name), section.place_of("name")));
-        targets.push(target);
-    }
-    targets
+    poll::read_all(sections, read, |target| &target.name)
 }
 
 fn read(section: &Section<'_>) -> Option<RedisTarget> {

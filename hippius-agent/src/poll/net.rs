@@ -3,9 +3,9 @@
 use super::resolve::Resolver;
 use super::source::Reason;
 use crate::config::TlsFiles;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use crate::connect::tls::verifying;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
@@ -46,34 +46,8 @@ pub async fn tls<S: Stream>(stream: S, host: &str, config: Arc<ClientConfig>) ->
 
 /// What a TLS client trusts and shows. The files are read anew for each connection, because certificates are renewed.
 pub fn tls_config(files: &TlsFiles) -> Result<Arc<ClientConfig>, Reason> {
-    let mut roots = RootCertStore::empty();
-    match &files.ca {
-        Some(path) => {
-            for certificate in certificates(path)? {
-                roots.add(certificate).map_err(|_| Reason::Tls)?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|_| Reason::Tls)?.with_root_certificates(roots);
-    let config = match &files.client {
-        None => builder.with_no_client_auth(),
-        Some((certificate, key)) => {
-            let key = PrivateKeyDer::from_pem_file(key).map_err(|_| Reason::Tls)?;
-            builder.with_client_auth_cert(certificates(certificate)?, key).map_err(|_| Reason::Tls)?
-        }
-    };
-    Ok(Arc::new(config))
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Reason> {
-    CertificateDer::pem_file_iter(path)
-        .and_then(|certificates| certificates.collect::<Result<Vec<_>, _>>())
-        .map_err(|_| Reason::Tls)
+    let client = files.client.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+    verifying(files.ca.as_deref(), client).map(Arc::new).map_err(|_| Reason::Tls)
 }
 
 /// Bytes that may still be read from a stream. Whoever asks sets it anew before each question.

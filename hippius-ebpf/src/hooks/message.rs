@@ -2,19 +2,14 @@
 //!
 //! They run after the call, outside of the socket lock. MPTCP and kTLS sockets do not pass these functions.
 
-use aya_ebpf::EbpfContext;
-use aya_ebpf::helpers::generated::bpf_tail_call;
 use aya_ebpf::macros::fexit;
 use aya_ebpf::programs::FExitContext;
 
+use super::runs::{self, NO_TRAFFIC};
 use crate::flows;
 use crate::kernel::fields::Kernel;
 use crate::kernel::message::Message;
-use crate::maps::{MapPointer, RECV_ON, SEND_ON};
 use crate::origin::KernelPages;
-
-/// `MSG_PEEK` and `MSG_ERRQUEUE` (include/linux/socket.h): what they return is no traffic.
-const NO_TRAFFIC: i32 = 0x2 | 0x2000;
 
 /// match-proto: int tcp_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags), since 6.18
 #[fexit(function = "tcp_recvmsg")]
@@ -41,10 +36,7 @@ fn received(ctx: &FExitContext, flags: i32, result: i32) -> i32 {
     if result <= 0 || flags & NO_TRAFFIC != 0 || !flows::is_watched(socket.local_port()) {
         return 0;
     }
-    if flows::account::<false>(socket, message(ctx), u64::from(result as u32)) {
-        next(ctx, RECV_ON.pointer());
-        flows::end_call::<false>(socket);
-    }
+    runs::begin::<false>(ctx, socket, message(ctx), result);
     0
 }
 
@@ -56,10 +48,7 @@ pub fn tcp_sendmsg(ctx: FExitContext) -> i32 {
     if result <= 0 || !flows::is_send_watched(socket) {
         return 0;
     }
-    if flows::account::<true>(socket, message(&ctx), u64::from(result as u32)) {
-        next(&ctx, SEND_ON.pointer());
-        flows::end_call::<true>(socket);
-    }
+    runs::begin::<true>(&ctx, socket, message(&ctx), result);
     0
 }
 
@@ -81,10 +70,7 @@ pub fn tcp_sendpage(ctx: FExitContext) -> i32 {
 #[fexit(function = "tcp_recvmsg")]
 pub fn tcp_recvmsg_on(ctx: FExitContext) -> i32 {
     let socket = flows::socket(ctx.arg::<*const u8>(0));
-    if flows::go_on::<false>(socket) {
-        next(&ctx, RECV_ON.pointer());
-        flows::end_call::<false>(socket);
-    }
+    runs::go_on::<false>(&ctx, socket);
     0
 }
 
@@ -92,21 +78,11 @@ pub fn tcp_recvmsg_on(ctx: FExitContext) -> i32 {
 #[fexit(function = "tcp_sendmsg")]
 pub fn tcp_sendmsg_on(ctx: FExitContext) -> i32 {
     let socket = flows::socket(ctx.arg::<*const u8>(0));
-    if flows::go_on::<true>(socket) {
-        next(&ctx, SEND_ON.pointer());
-        flows::end_call::<true>(socket);
-    }
+    runs::go_on::<true>(&ctx, socket);
     0
 }
 
 #[inline(always)]
 fn message(ctx: &FExitContext) -> Message {
     Message { header: Kernel(ctx.arg::<*const u8>(1)), requested: ctx.arg::<u64>(2) }
-}
-
-/// Returns only when the kernel's limit of tail calls is reached.
-#[inline(always)]
-fn next(ctx: &FExitContext, programs: *mut core::ffi::c_void) {
-    // SAFETY: the context and a program array of this object.
-    unsafe { bpf_tail_call(ctx.as_ptr(), programs, 0) };
 }

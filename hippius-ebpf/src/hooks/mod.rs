@@ -3,5 +3,6 @@
 mod destruct;
 mod length;
 mod message;
+mod runs;
 mod state;
 mod sweep;
