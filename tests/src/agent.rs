@@ -1,7 +1,5 @@
 //! The agent under test: started as an operator would start it, read as Prometheus would read it.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -11,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::metrics::Metrics;
 use crate::process::Process;
 use crate::workdir::Workdir;
-use crate::{paths, ports, proc, wait};
+use crate::{http, paths, ports, proc, wait};
 
 pub struct Agent {
     process: Process,
@@ -94,16 +92,7 @@ impl Agent {
 
     /// GET of one of the agent's own pages: status and body.
     pub fn get(&self, path: &str) -> Result<(u16, String)> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
-        stream.set_read_timeout(Some(wait::WIDE))?;
-        // HTTP/1.0: the answer ends with the connection and is never chunked.
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        let answer = String::from_utf8_lossy(&answer);
-        let (head, body) = answer.split_once("\r\n\r\n").context("answer without a head")?;
-        let status = head.split(' ').nth(1).context("status line")?.parse()?;
-        Ok((status, body.to_owned()))
+        http::answer(self.port, path)
     }
 
     pub fn address(&self) -> String {

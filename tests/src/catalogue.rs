@@ -24,23 +24,6 @@ pub const LATER: [&str; 9] = [
     "queue_dequeued_total",
 ];
 
-/// Metrics of sources that the agent may not poll yet. They need no entry elsewhere once it does.
-const POLLED: [&str; 13] = [
-    "redis_",
-    "pg_",
-    "queue_length",
-    "multipart_chunks_redis_total",
-    "hippius_queue_",
-    "hippius_multipart_chunks",
-    "hippius_stored_",
-    "s3_multipart_uploads_active",
-    "hippius_agent_source_",
-    "hippius_agent_last_success_",
-    "hippius_agent_poll_",
-    "hippius_buckets",
-    "hippius_account_has_credits",
-];
-
 /// Families with a type; Prometheus makes `up` and its like itself.
 pub struct Catalogue {
     families: BTreeMap<String, String>,
@@ -66,19 +49,7 @@ impl Catalogue {
     pub fn has(&self, name: &str) -> bool {
         let family = |name: &str| self.families.get(name).map(String::as_str);
         let histogram = |end: &str| name.strip_suffix(end).and_then(family) == Some("histogram");
-        let has = family(name).is_some() || ["_bucket", "_sum", "_count"].into_iter().any(histogram);
-        // What tells of sources is in the catalogue before there are any.
-        has && (!name.starts_with("hippius_agent_") || !is_in(&POLLED, name) || self.polls_redis())
-    }
-
-    /// Whether this agent can poll Redis.
-    pub fn polls_redis(&self) -> bool {
-        self.families.contains_key("redis_up")
-    }
-
-    /// Whether this agent can poll Postgres.
-    pub fn polls_postgres(&self) -> bool {
-        self.families.contains_key("pg_up")
+        family(name).is_some() || ["_bucket", "_sum", "_count"].into_iter().any(histogram)
     }
 
     /// Whether Prometheus can have it: from the agent, of its own, or by a rule over such.
@@ -91,11 +62,7 @@ impl Catalogue {
 
     /// Whether somebody may write it down.
     pub fn is_known(&self, name: &str) -> bool {
-        let polls_all = self.polls_redis() && self.polls_postgres();
-        self.is_served(name)
-            || self.recorded.contains_key(name)
-            || is_later(name)
-            || (!polls_all && is_in(&POLLED, name))
+        self.is_served(name) || self.recorded.contains_key(name) || is_later(name)
     }
 
     /// Entries of [`LATER`] that the catalogue has got.
@@ -107,11 +74,7 @@ impl Catalogue {
 
 /// Whether it comes with later work.
 pub fn is_later(name: &str) -> bool {
-    is_in(&LATER, name)
-}
-
-fn is_in(list: &[&str], name: &str) -> bool {
-    list.iter().any(|entry| stands_for(entry, name))
+    LATER.iter().any(|entry| stands_for(entry, name))
 }
 
 fn stands_for(entry: &str, name: &str) -> bool {

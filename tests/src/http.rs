@@ -9,6 +9,13 @@ use crate::wait;
 
 /// The body of a 200 answer.
 pub fn get(port: u16, path: &str) -> Result<String> {
+    let (status, body) = answer(port, path)?;
+    ensure!(status == 200, "{path}: {status}\n{body}");
+    Ok(body)
+}
+
+/// Status and body.
+pub fn answer(port: u16, path: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(wait::WIDE))?;
     // HTTP/1.0: the answer ends with the connection and is never chunked.
@@ -17,6 +24,6 @@ pub fn get(port: u16, path: &str) -> Result<String> {
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").context("answer without a head")?;
-    ensure!(head.split(' ').nth(1) == Some("200"), "{path}: {head}\n{body}");
-    Ok(body.to_owned())
+    let status = head.split(' ').nth(1).context("status line")?.parse()?;
+    Ok((status, body.to_owned()))
 }

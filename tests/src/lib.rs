@@ -35,5 +35,6 @@ pub mod stats;
 pub mod truth;
 pub mod verifier;
 pub mod wait;
+pub mod watched;
 pub mod wire;
 pub mod workdir;

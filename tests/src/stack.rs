@@ -10,7 +10,6 @@ use std::thread::JoinHandle;
 use anyhow::Result;
 
 use crate::agent::Agent;
-use crate::catalogue::Catalogue;
 use crate::clients::{boto, curl};
 use crate::config::Config;
 use crate::lab::Lab;
@@ -32,29 +31,24 @@ pub struct Stack {
     traffic: Option<JoinHandle<()>>,
     _server: Server,
     _redis: Arc<Redis>,
-    _postgres: Option<Postgres>,
+    _postgres: Postgres,
 }
 
 impl Stack {
-    pub fn start(lab: &Lab, catalogue: &Catalogue) -> Result<Self> {
+    pub fn start(lab: &Lab) -> Result<Self> {
         let redis = Arc::new(Redis::start(&lab.workdir)?);
         fill(&redis)?;
         // The server knows all of them, the agent's sources not the last one.
         let keys = ["hip_stack_static", "hip_stack_redis", "hip_stack_unknown"]
             .map(|access| KeyPair::new(access, "stack-secret"));
         let server = s3::verified(&lab.workdir, &keys)?;
-        let mut config = config(lab, &server, &redis)?;
-        if catalogue.polls_redis() {
-            let main = polled("redis", "main", &redis.url(), "profile = \"hippius-2025\"\nsweep_interval_s = 1");
-            // Nobody listens there: a source that is down.
-            let away = polled("redis", "away", "redis://127.0.0.1:9/0", "");
-            config = config.section(&main).section(&away);
-        }
-        let postgres = catalogue.polls_postgres().then(|| postgres(lab)).transpose()?;
-        if let Some(postgres) = &postgres {
-            let more = "profile = \"hippius-2025\"\nslow_interval_s = 1\naccounts_interval_s = 1";
-            config = config.section(&polled("postgres", "main", &postgres.url(), more));
-        }
+        let main = polled("redis", "main", &redis.url(), "profile = \"hippius-2025\"\nsweep_interval_s = 1");
+        // Nobody listens there: a source that is down.
+        let away = polled("redis", "away", "redis://127.0.0.1:9/0", "");
+        let postgres = postgres(lab)?;
+        let more = "profile = \"hippius-2025\"\nslow_interval_s = 1\naccounts_interval_s = 1";
+        let tables = polled("postgres", "main", &postgres.url(), more);
+        let config = config(lab, &server, &redis)?.section(&main).section(&away).section(&tables);
         let agent = lab.agent(&config)?;
         agent.reload(config.text())?;
         let prometheus = Prometheus::start("prometheus.yml", &agent.address(), &lab.workdir)?;

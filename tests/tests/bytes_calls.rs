@@ -1,36 +1,17 @@
 //! Every system call that moves bytes: what the calls returned to the server is what the agent counts.
 
-use anyhow::ensure;
 use hippius_tests::clients::raw::{Raw, request};
 use hippius_tests::config::Config;
-use hippius_tests::expect::{self, Expected};
+use hippius_tests::expect;
 use hippius_tests::lab;
 use hippius_tests::servers::syscall::Syscall;
-use hippius_tests::truth::CallLine;
+use hippius_tests::watched;
 
-/// Three exchanges on one connection: small answer, large answer, large upload.
 fn counted(variant: &str) {
     lab::with_agent(variant, |lab| {
         let server = Syscall::start(&lab.workdir, variant)?;
         let agent = lab.agent(&Config::new().service(variant, server.server.port))?;
-        let mut client = Raw::connect(server.server.address())?;
-        for size in [10, 300_000] {
-            client.send(request("GET", &format!("/{size}"), &[]))?;
-            ensure!(client.read_response()?.1.len() == size);
-        }
-        client.send(request("PUT", "/up", &["Content-Length: 400000"]))?;
-        client.send(vec![b'p'; 400_000])?;
-        client.read_response()?;
-        let (sent, received) = (client.sent, client.received);
-        drop(client);
-        let truth = CallLine { received: sent, sent: received, requests: 3 };
-        ensure!(server.log(1)? == [truth], "the rig's own counts differ: {:?}, client {truth:?}", server.log(1)?);
-        let expected = Expected::requests(3)
-            .bytes(sent, received)
-            .bodies(400_000, 300_012)
-            .statuses(&[("200", 3)])
-            .outcomes(&[("complete", 3)]);
-        expect::exactly(lab, &agent, variant, &expected)?;
+        expect::exactly(lab, &agent, variant, &watched::three_exchanges(variant, &server)?)?;
         Ok(())
     });
 }

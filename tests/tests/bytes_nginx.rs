@@ -9,22 +9,10 @@ use hippius_tests::expect::{self, Expected};
 use hippius_tests::lab::{self, Lab};
 use hippius_tests::servers::hyper;
 use hippius_tests::servers::nginx::Nginx;
+use hippius_tests::watched::{self, all_agree};
 
 fn with_nginx(name: &str, test: impl FnOnce(&Lab, &Nginx, &Agent) -> Result<()>) {
-    lab::with_agent(name, |lab| {
-        let nginx = Nginx::start(&lab.workdir)?;
-        let agent = lab.agent(&Config::new().service("nginx", nginx.server.port))?;
-        test(lab, &nginx, &agent)
-    });
-}
-
-/// Client, access log and agent agree on all bytes each way.
-fn all_agree(lab: &Lab, nginx: &Nginx, agent: &Agent, moved: (u64, u64), expected: Expected) -> Result<()> {
-    let lines = nginx.log(usize::try_from(expected.requests.unwrap_or(0))?)?;
-    let logged = lines.iter().fold((0, 0), |sum, line| (sum.0 + line.request_length, sum.1 + line.bytes_sent));
-    ensure!(logged == moved, "the rig's own counts differ: nginx {logged:?}, client {moved:?}");
-    expect::exactly(lab, agent, "nginx", &expected.bytes(moved.0, moved.1))?;
-    Ok(())
+    lab::with_agent(name, |lab| watched::nginx(lab, test));
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn asks_only_for_later(panel: &Panel) -> bool {
 fn every_panel_and_every_rule_works_on_real_traffic() {
     lab::with_agent("dashboards", |lab| {
         let catalogue = Catalogue::read()?;
-        let stack = Stack::start(lab, &catalogue)?;
+        let stack = Stack::start(lab)?;
         wait::until("both targets are up", LIMIT, || {
             (stack.prometheus.query("up == 1").ok()?.len() == 2).then_some(())
         })?;

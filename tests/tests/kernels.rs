@@ -18,7 +18,7 @@ use hippius_tests::metrics::Metrics;
 use hippius_tests::servers::nginx::Nginx;
 use hippius_tests::servers::scripted::Step;
 use hippius_tests::servers::syscall::Syscall;
-use hippius_tests::truth::CallLine;
+use hippius_tests::watched::{self, all_agree};
 use hippius_tests::wire::{self, chunked, ok};
 use hippius_tests::{bpf, paths, verifier, wait};
 
@@ -35,20 +35,7 @@ fn on_backend(name: &str, test: impl FnOnce(&Lab) -> Result<()>) {
 
 /// A test with nginx under the agent's eyes.
 fn with_nginx(name: &str, test: impl FnOnce(&Lab, &Nginx, &Agent) -> Result<()>) {
-    on_backend(name, |lab| {
-        let nginx = Nginx::start(&lab.workdir)?;
-        let agent = lab.agent(&Config::new().service("nginx", nginx.server.port))?;
-        test(lab, &nginx, &agent)
-    });
-}
-
-/// Client, access log and agent agree on all bytes each way.
-fn all_agree(lab: &Lab, nginx: &Nginx, agent: &Agent, moved: (u64, u64), expected: Expected) -> Result<()> {
-    let lines = nginx.log(usize::try_from(expected.requests.unwrap_or(0))?)?;
-    let logged = lines.iter().fold((0, 0), |sum, line| (sum.0 + line.request_length, sum.1 + line.bytes_sent));
-    ensure!(logged == moved, "the rig's own counts differ: nginx {logged:?}, client {moved:?}");
-    expect::exactly(lab, agent, "nginx", &expected.bytes(moved.0, moved.1))?;
-    Ok(())
+    on_backend(name, |lab| watched::nginx(lab, test));
 }
 
 fn gets(address: std::net::SocketAddr, requests: u64) -> Load {
@@ -216,27 +203,13 @@ struct Caller {
     server: Syscall,
 }
 
-/// Three exchanges on one connection: small answer, large answer, large upload.
 #[test]
 fn every_system_call_that_moves_bytes() {
     let variants =
         ["read-write", "recv-send", "peek", "readv-writev", "recvmsg-sendmsg", "recvmmsg-sendmmsg", "zerocopy"];
     with_callers("calls", &variants, |lab, agent, callers| {
         for Caller { name, server } in callers {
-            let mut client = Raw::connect(server.server.address())?;
-            for size in [10, 300_000] {
-                client.send(request("GET", &format!("/{size}"), &[]))?;
-                ensure!(client.read_response()?.1.len() == size, "{name}");
-            }
-            client.send(request("PUT", "/up", &["Content-Length: 400000"]))?;
-            client.send(vec![b'p'; 400_000])?;
-            client.read_response()?;
-            let (sent, received) = (client.sent, client.received);
-            drop(client);
-            let truth = CallLine { received: sent, sent: received, requests: 3 };
-            ensure!(server.log(1)? == [truth], "the rig's own counts differ: {:?}, {truth:?}", server.log(1)?);
-            let expected = Expected::requests(3).bytes(sent, received).bodies(400_000, 300_012);
-            expect::exactly(lab, agent, name, &expected.statuses(&[("200", 3)]))?;
+            expect::exactly(lab, agent, name, &watched::three_exchanges(name, server)?)?;
         }
         Ok(())
     });
