@@ -1,6 +1,8 @@
 //! Wires stage to stage, top to bottom: record → connection → exchange → attribute → classify → recorder.
 
+mod framed;
 mod open;
+mod outbound;
 mod rays;
 mod services;
 
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use hippius_common::flow::{flag, kind};
+use hippius_common::flow::{Connected, flag, kind};
 use hippius_common::loss;
 use slab::Slab;
 
@@ -18,14 +20,15 @@ use crate::attribute::verdict::Verdict;
 use crate::attribute::{Claim, UNKNOWN};
 use crate::classify::method_label;
 use crate::config::Config;
-use crate::connection::{Connection, RequestTaken, ResponseTaken};
 use crate::decode::http1::{HeadBuffer, RequestHead, ResponseHead};
 use crate::decode::s3_error;
-use crate::exchange::{Event, Exchanges};
+use crate::exchange::{Event, ExchangeId};
 use crate::kernel::record::Record;
 use crate::record::agent::AgentMetrics;
 use crate::record::series::Batch;
+use framed::{Framed, Owner};
 use open::Open;
+use outbound::Outbound;
 use rays::Rays;
 use services::Services;
 
@@ -40,15 +43,15 @@ pub struct Pipeline {
     waiting: Vec<u32>,
     store: Store,
     rays: Rays,
+    outbound: Outbound,
     events: Vec<Event>,
     metrics: Arc<AgentMetrics>,
 }
 
-/// One connection through the stages that keep state for it.
+/// One connection of a service.
 #[derive(Default)]
 struct Watched {
-    connection: Connection,
-    exchanges: Exchanges,
+    framed: Framed,
     service: u32,
     moved_ns: u64,
 }
@@ -62,10 +65,30 @@ pub enum Source {
     Sweep,
 }
 
+/// The exchanges of one service, while a record of it goes through the stages.
+struct Serving<'a, 'b> {
+    pipeline: &'a mut Pipeline,
+    batch: &'a mut Batch<'b>,
+    service: u32,
+    now_ns: u64,
+}
+
+impl Owner for Serving<'_, '_> {
+    fn begin(&mut self, head: &RequestHead<'_>) -> ExchangeId {
+        self.pipeline.begin(self.batch, self.service, head, self.now_ns)
+    }
+
+    fn answer(&mut self, id: ExchangeId, is_final: bool, head: &ResponseHead<'_>, body: &[u8]) {
+        self.pipeline.answer(self.batch, id, is_final, head, body, self.now_ns);
+    }
+}
+
 impl Pipeline {
     /// An empty pipeline.
     pub fn new(config: Arc<Config>, store: Store, metrics: Arc<AgentMetrics>) -> Self {
+        let outbound = Outbound::new(Arc::clone(&metrics));
         Self {
+            outbound,
             config,
             services: Services::default(),
             connections: HashMap::default(),
@@ -78,6 +101,11 @@ impl Pipeline {
         }
     }
 
+    /// A client's socket was connected.
+    pub fn connected(&mut self, connected: &Connected, now_ns: u64) {
+        self.outbound.connected(connected, now_ns);
+    }
+
     /// Takes one record through all stages.
     pub fn take(
         &mut self,
@@ -88,6 +116,10 @@ impl Pipeline {
         now_ns: u64,
     ) {
         let header = &record.header;
+        if header.flags & flag::CLIENT != 0 {
+            self.outbound.take(heads, record, source, now_ns);
+            return;
+        }
         if header.local_port == 0 {
             // The end of a connection that was never HTTP, which has no flow and so no port.
             let bytes = header.inbound.total.saturating_add(header.outbound.total);
@@ -95,35 +127,21 @@ impl Pipeline {
             return;
         }
         let Some(mut watched) = self.watched(batch, record, source) else { return };
-        if source == Source::Ring || watched.connection.accepts(header) {
+        let mut events = std::mem::take(&mut self.events);
+        let metrics = Arc::clone(&self.metrics);
+        let mut owner = Serving { pipeline: self, batch, service: watched.service, now_ns };
+        if watched.framed.take(&mut owner, heads, record, source, &metrics, &mut events) {
             watched.moved_ns = now_ns;
-            self.missed(&mut watched, record);
-            self.request(batch, heads, &mut watched, record, source, now_ns);
-            self.response(batch, heads, &mut watched, record, source, now_ns);
-            self.advance(batch, &mut watched, record, now_ns);
+            self.events = events;
+            self.apply(batch, now_ns);
+        } else {
+            self.events = events;
         }
         if header.kind == kind::CLOSE && source == Source::Ring {
             self.connections.remove(&header.cookie);
         } else if let Some(place) = self.connections.get_mut(&header.cookie) {
             *place = Some(watched);
         }
-    }
-
-    /// What the record's totals mean for the exchanges under way.
-    fn advance(&mut self, batch: &mut Batch<'_>, watched: &mut Watched, record: &Record<'_>, now_ns: u64) {
-        let header = &record.header;
-        let mut events = std::mem::take(&mut self.events);
-        let mut sink = |event| events.push(event);
-        match header.kind {
-            kind::CLOSE => {
-                watched.exchanges.close(header, &mut sink);
-                self.audit(record);
-            }
-            kind::END => watched.exchanges.end_of_output(header, &mut sink),
-            _ => watched.exchanges.advance(header, &mut sink),
-        }
-        self.events = events;
-        self.apply(batch, now_ns);
     }
 
     /// Takes the connection out of its place in the table, or begins it.
@@ -143,71 +161,6 @@ impl Pipeline {
         let service = self.services.find(&self.config, batch, header.local_port, header.tgid)?;
         self.connections.insert(header.cookie, None);
         Some(Box::new(Watched { service, ..Watched::default() }))
-    }
-
-    /// Records that never came, told by the numbers of heads.
-    fn missed(&mut self, watched: &mut Watched, record: &Record<'_>) {
-        let header = &record.header;
-        let whole = |len: u16, side: &hippius_common::flow::Side| len != 0 && side.head_len == 0;
-        let connection = &mut watched.connection;
-        let requests = connection.inbound.missed(&header.inbound, whole(header.in_len, &header.inbound));
-        let responses = connection.outbound.missed(&header.outbound, whole(header.out_len, &header.outbound));
-        if requests + responses > 0 {
-            self.metrics.events_lost.with_label_values(&["exchange"]).inc_by(u64::from(requests));
-            let mut events = std::mem::take(&mut self.events);
-            watched.exchanges.abandon(&mut |event| events.push(event));
-            self.events = events;
-        }
-    }
-
-    fn request(
-        &mut self,
-        batch: &mut Batch<'_>,
-        heads: &mut HeadBuffer,
-        watched: &mut Watched,
-        record: &Record<'_>,
-        source: Source,
-        now_ns: u64,
-    ) {
-        let header = &record.header;
-        let whole = source == Source::Sweep;
-        let stream = &mut watched.connection.inbound;
-        match stream.request(heads, &header.inbound, header.in_at, record.inbound, whole) {
-            RequestTaken::Nothing => {}
-            RequestTaken::Malformed => self.metrics.parse_errors.with_label_values(&["http1"]).inc(),
-            RequestTaken::Head(at, head) => {
-                let id = self.begin(batch, watched.service, &head, now_ns);
-                let mut events = std::mem::take(&mut self.events);
-                watched.exchanges.request(id, at, &head, header, &mut |event| events.push(event));
-                self.events = events;
-            }
-        }
-    }
-
-    fn response(
-        &mut self,
-        batch: &mut Batch<'_>,
-        heads: &mut HeadBuffer,
-        watched: &mut Watched,
-        record: &Record<'_>,
-        source: Source,
-        now_ns: u64,
-    ) {
-        let header = &record.header;
-        let whole = source == Source::Sweep;
-        let stream = &mut watched.connection.outbound;
-        match stream.response(heads, &header.outbound, header.out_at, record.outbound, whole) {
-            ResponseTaken::Nothing => {}
-            ResponseTaken::Malformed => self.metrics.parse_errors.with_label_values(&["http1"]).inc(),
-            ResponseTaken::Head(at, head, body) => {
-                let mut events = std::mem::take(&mut self.events);
-                let answered = watched.exchanges.response(at, &head, header, &mut |event| events.push(event));
-                self.events = events;
-                if let Some((id, is_final)) = answered {
-                    self.answer(batch, id, is_final, &head, body, now_ns);
-                }
-            }
-        }
     }
 
     /// A request begins: who may have sent it, and what it is.
@@ -340,16 +293,6 @@ impl Pipeline {
         self.events = events;
     }
 
-    /// Compares what was followed with the kernel's own counters.
-    fn audit(&self, record: &Record<'_>) {
-        let header = &record.header;
-        let difference =
-            header.kernel_in.abs_diff(header.inbound.total) + header.kernel_out.abs_diff(header.outbound.total);
-        if difference > 0 {
-            self.metrics.audit_difference_bytes.inc_by(difference);
-        }
-    }
-
     /// Takes up answers of lookups and ends waits that were too long. Call it some times a second.
     pub fn settle_waiting(&mut self, batch: &mut Batch<'_>, now_ns: u64) {
         self.store.collect(now_ns, |_| ());
@@ -372,17 +315,18 @@ impl Pipeline {
             let Some(watched) = watched else { return false };
             let stays = now_ns.saturating_sub(watched.moved_ns) < limit;
             if !stays {
-                watched.exchanges.abandon(&mut |event| events.push(event));
+                watched.framed.abandon(&mut events);
             }
             stays
         });
         self.events = events;
         self.apply(batch, now_ns);
+        self.outbound.forget_idle(now_ns, limit);
     }
 
     /// How many connections are followed, and how many of them have an exchange under way.
     pub fn connections(&self) -> (usize, usize) {
-        let active = self.connections.values().flatten().filter(|watched| !watched.exchanges.is_idle()).count();
+        let active = self.connections.values().flatten().filter(|watched| !watched.framed.is_idle()).count();
         (self.connections.len(), active)
     }
 

@@ -5,7 +5,8 @@ use hippius_agent::kernel::backend::PREFERENCE;
 use hippius_agent::kernel::btf::KernelTypes;
 use hippius_agent::kernel::error::LoadError;
 use hippius_agent::kernel::facts::Facts;
-use hippius_agent::kernel::loader::{PORT_WORDS, Probes, Settings, load_with};
+use hippius_agent::kernel::loader::{Probes, Settings, load_with};
+use hippius_agent::kernel::watch::Watch;
 use hippius_common::fields::{FIELDS, Place};
 
 /// No other field of the same meaning stands so far away. Smaller than any structure of the table.
@@ -16,12 +17,12 @@ const SHIFT: u32 = 8;
 const EXCEPTIONS: [&str; 2] = ["TASK_STATUS", "SK_OWNED"];
 
 fn load(settings: &Settings, types: &KernelTypes, facts: &Facts) -> Result<Probes, LoadError> {
-    load_with(settings, &[0; PORT_WORDS], types, facts)
+    load_with(settings, &Watch::default(), types, facts)
 }
 
 #[test]
 fn every_wrong_offset_is_caught() {
-    let settings = Settings { discover: false, ..Settings::default() };
+    let settings = Settings::default();
     let types = KernelTypes::of_running_kernel().expect("the kernel's BTF");
     let truth = Facts::of(&types).expect("the table");
     let mut tried = 0;

@@ -63,6 +63,13 @@ fields! {
     SK_PROTOCOL: ALL, Member("sock", &["sk_protocol"]);
     SK_ERR: ALL, Member("sock", &["sk_err"]);
     SK_OWNED: ALL, Member("sock", &["sk_lock.owned"]);
+    SK_STATE: ALL, Member("sock", &["__sk_common.skc_state"]);
+    // The other end of a client's connection (include/net/sock.h, struct sock_common).
+    SK_DPORT: ALL, Member("sock", &["__sk_common.skc_dport"]);
+    SK_DADDR: ALL, Member("sock", &["__sk_common.skc_daddr"]);
+    SK_DADDR6: ALL, Member("sock", &["__sk_common.skc_v6_daddr"]);
+    SOCKET_SK: ALL, Member("socket", &["sk"]);
+    TASK_TGID: ALL, Member("task_struct", &["tgid"]);
     TCP_COPIED_SEQ: ALL, Member("tcp_sock", &["copied_seq"]);
     TCP_RCV_NXT: ALL, Member("tcp_sock", &["rcv_nxt"]);
     TCP_BYTES_RECEIVED: ALL, Member("tcp_sock", &["bytes_received"]);

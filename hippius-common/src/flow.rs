@@ -40,16 +40,18 @@ pub mod kind {
     pub const CLOSE: u16 = 2;
     /// The server sent its FIN: nothing more goes out.
     pub const END: u16 = 3;
+    /// A client's socket moves bytes for the first time: a [`Connected`](super::Connected) follows instead of a flow.
+    pub const CONNECTED: u16 = 4;
 }
 
 /// Bits of [`FlowHeader::flags`].
 pub mod flag {
-    /// The peer's FIN arrived before the server's left.
-    pub const PEER_FIN_FIRST: u16 = 1;
-    /// The server's FIN was sent.
-    pub const LOCAL_FIN: u16 = 2;
-    /// The peer's FIN arrived.
-    pub const PEER_FIN: u16 = 4;
+    /// The client's FIN came before the server's.
+    pub const CLIENT_FIN_FIRST: u16 = 1;
+    /// The server has sent its FIN.
+    pub const SERVER_FIN: u16 = 2;
+    /// The client has sent its FIN.
+    pub const CLIENT_FIN: u16 = 4;
     /// The application has read the end of stream; the FIN's sequence number is accounted for.
     pub const FIN_READ: u16 = 8;
     /// The connection was open before it was first seen.
@@ -60,6 +62,12 @@ pub mod flag {
     pub const IPV6: u16 = 64;
     /// The socket was closed in the middle of a send call: its last record waits for the bytes of that call.
     pub const CLOSING: u16 = 128;
+    /// The client's end of the connection is watched, not the server's.
+    pub const CLIENT: u16 = 256;
+    /// No HTTP: the bytes of both directions go to the ring as they pass, up to a limit for each call.
+    pub const STREAM: u16 = 512;
+    /// TLS: bytes are counted.
+    pub const TLS: u16 = 1024;
 }
 
 /// Where the framing of one direction stands.
@@ -76,6 +84,8 @@ pub mod phase {
     pub const OPAQUE: u16 = 4;
     /// Framing is lost; see `lost`. Picked up again where the direction turns and a message begins.
     pub const LOST: u16 = 5;
+    /// No HTTP: all bytes are copied.
+    pub const STREAM: u16 = 6;
 }
 
 /// One direction of a flow.
@@ -140,24 +150,48 @@ pub struct FlowHeader {
     pub in_at: u64,
     /// Position of the first captured response byte.
     pub out_at: u64,
-    /// Process that received the first bytes.
+    /// Process that moved the first bytes, or that opened the connection.
     pub tgid: u32,
-    /// Port on which the server listens, host order.
+    /// Port of the watched socket, host order: a server's, on which it listens, or a client's.
     pub local_port: u16,
     /// `sk_err` at close (`ECONNRESET`, `ETIMEDOUT`, …), 0 without an error.
     pub error: u16,
-    /// At close: bytes that the application read, by the kernel's own counters.
+    /// At close: request bytes that the application moved, by the kernel's own counters.
     pub kernel_in: u64,
-    /// At close: bytes that the kernel accepted for sending, by its own counters.
+    /// Likewise response bytes.
     pub kernel_out: u64,
     /// Changes with every update; a snapshot whose number changed meanwhile is torn.
     pub version: u32,
     /// Requests without a final response.
     pub unanswered: u32,
-    /// What the server receives.
+    /// The way of requests: what the server receives, or the client sends.
     pub inbound: Side,
-    /// What the server sends.
+    /// The way of responses.
     pub outbound: Side,
+}
+
+/// Who a client's socket is connected with. Told once, before anything else of the connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Connected {
+    /// [`kind::CONNECTED`].
+    pub kind: u16,
+    /// Bits of [`flag`].
+    pub flags: u16,
+    /// Port of the server, host order.
+    pub port: u16,
+    /// Port of the client, host order.
+    pub local_port: u16,
+    /// The kernel's socket cookie.
+    pub cookie: u64,
+    /// From SYN to the end of the handshake, in nanoseconds; 0 where it was not seen or never ended.
+    pub connect_ns: u64,
+    /// Address of the server; an IPv4 address stands in the last four bytes, mapped (RFC 4291 section 2.5.5.2).
+    pub address: [u8; 16],
+    /// Process that opened the connection.
+    pub tgid: u32,
+    /// Error of a connection that was never made (`ECONNREFUSED`, …), else 0.
+    pub error: u32,
 }
 
 /// The whole state of a watched socket.
@@ -200,6 +234,9 @@ pub struct Flow {
     pub head_end: u64,
     /// When it ended.
     pub call_ns: u64,
+    /// Of a client's socket: when the SYN was sent, and from the end of the handshake on, how long that took; 0 if the
+    /// connection was open before.
+    pub connect_ns: u64,
     /// Task (`pid_tgid`) of the `sendmmsg`/`recvmmsg` that is being followed.
     pub multi_task: u64,
     /// Its array of messages.
@@ -238,4 +275,6 @@ const _: () = {
     assert!(size_of::<FlowHeader>() == 64 + 2 * 96);
     assert!(core::mem::offset_of!(Flow, capture) == size_of::<FlowHeader>());
     assert!(core::mem::offset_of!(FlowHeader, inbound) == 64);
+    assert!(size_of::<Connected>() == 48);
+    assert!(core::mem::offset_of!(Connected, kind) == core::mem::offset_of!(FlowHeader, kind));
 };

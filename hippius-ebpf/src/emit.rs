@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::{bpf_ringbuf_output, bpf_ringbuf_query};
-use hippius_common::flow::{CAPTURE_BYTES, Flow, FlowHeader};
+use hippius_common::flow::{CAPTURE_BYTES, Connected, Flow, FlowHeader};
 use hippius_common::loss::{self, LossReason};
 
 use crate::maps::{LOSSES, MapPointer, RECORDS};
@@ -30,6 +30,12 @@ pub fn record(flow: &mut Flow) {
 #[inline(always)]
 pub fn header(header: &mut FlowHeader) {
     write((&raw mut *header).cast(), size_of::<FlowHeader>() as u64);
+}
+
+/// Writes whom a client is connected with.
+#[inline(always)]
+pub fn connected(connected: &mut Connected) {
+    write((&raw mut *connected).cast(), size_of::<Connected>() as u64);
 }
 
 #[inline(always)]

@@ -53,6 +53,22 @@ pub static RECORDS: RingBuf<u64, 4194304> = RingBuf::new();
 #[btf_map]
 pub static PORTS: Array<[u64; PORT_WORDS], 1> = Array::new();
 
+/// Ports on which anybody listens, one bit each; written before the agent asks for open connections.
+#[btf_map]
+pub static LISTENED: Array<[u64; PORT_WORDS], 1> = Array::new();
+
+/// Processes whose outgoing connections are watched, by tgid.
+#[btf_map]
+pub static CLIENTS: HashMap<u32, u32, 65536, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+
+/// Processes that have begun to run a program, by tgid, until the agent has looked at them.
+#[btf_map]
+pub static STARTED: HashMap<u32, u32, 16384, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+
+/// 1: such processes are noted.
+#[btf_map]
+pub static PROGRAMS: Array<u32, 1> = Array::new();
+
 /// Losses by reason, for each processor.
 #[btf_map]
 pub static LOSSES: PerCpuArray<u64, { REASON_COUNT as usize }> = PerCpuArray::new();
@@ -65,10 +81,14 @@ pub static SWEEP_SINCE: Array<u64, 1> = Array::new();
 #[btf_map]
 pub static DISCOVER: Array<u32, 1> = Array::new();
 
-/// `sock_recv_length_on`, for calls that take several runs.
+/// 1: the connections that watched services open are watched too. In a map, because a reload may change it.
 #[btf_map]
-pub static RECV_ON: ProgramArray<1> = ProgramArray::new();
+pub static OUTBOUND: Array<u32, 1> = Array::new();
 
-/// `sock_send_length_on`.
+/// Programs that go on with a call that receives; [`crate::hooks`] has their places.
 #[btf_map]
-pub static SEND_ON: ProgramArray<1> = ProgramArray::new();
+pub static RECV_ON: ProgramArray<4> = ProgramArray::new();
+
+/// Likewise of one that sends.
+#[btf_map]
+pub static SEND_ON: ProgramArray<4> = ProgramArray::new();

@@ -8,12 +8,21 @@ pub struct Config {
 }
 
 impl Config {
-    /// With `HIPPIUS_BACKEND` in the environment, that back-end is asked for.
+    /// With `HIPPIUS_BACKEND` in the environment, that back-end is asked for. Calls of services are not watched: some
+    /// servers of the tests are threads of the test, whose clients would be theirs.
     pub fn new() -> Self {
-        let config = Self::default();
+        Self::default().capture("outbound = false").back_end()
+    }
+
+    /// One that watches the calls of services.
+    pub fn with_calls() -> Self {
+        Self::default().back_end()
+    }
+
+    fn back_end(self) -> Self {
         match std::env::var("HIPPIUS_BACKEND") {
-            Ok(name) => config.capture(&format!("backend = {name:?}")),
-            Err(_) => config,
+            Ok(name) => self.capture(&format!("backend = {name:?}")),
+            Err(_) => self,
         }
     }
 

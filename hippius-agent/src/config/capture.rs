@@ -16,6 +16,8 @@ pub struct Capture {
     pub backend: Backend,
     /// Whether HTTP services that no `[[service]]` names are watched as well.
     pub discover: bool,
+    /// Whether connections that the processes of watched services open are watched as well.
+    pub outbound: bool,
 }
 
 /// Which set of kernel hooks to use.
@@ -39,7 +41,14 @@ const RING_BYTES: std::ops::RangeInclusive<u64> = (256 << 10)..=(64 << 20);
 
 impl Default for Capture {
     fn default() -> Self {
-        Self { ring_bytes: 4 << 20, max_connections: 65_536, probe_log: false, backend: Backend::Auto, discover: true }
+        Self {
+            ring_bytes: 4 << 20,
+            max_connections: 65_536,
+            probe_log: false,
+            backend: Backend::Auto,
+            discover: true,
+            outbound: true,
+        }
     }
 }
 
@@ -65,6 +74,7 @@ impl Capture {
             probe_log: section.boolean("probe_log").unwrap_or(default.probe_log),
             backend: section.choice("backend", BACKENDS).unwrap_or(default.backend),
             discover,
+            outbound: section.boolean("outbound").unwrap_or(default.outbound),
         }
     }
 }

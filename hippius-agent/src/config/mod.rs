@@ -9,6 +9,7 @@
 
 mod attribution;
 mod capture;
+mod client;
 mod diff;
 mod error;
 mod labels;
@@ -28,6 +29,7 @@ mod suggest;
 
 pub use attribution::{Attribution, SOURCES, Source};
 pub use capture::{BACKENDS, Backend, Capture};
+pub use client::Client;
 pub use diff::{Applies, Changes, applies, diff};
 pub use error::{ConfigErrors, Problem};
 pub use labels::Labels;
@@ -67,6 +69,8 @@ pub struct Config {
     pub labels: Labels,
     /// Watched services, in the order of the file.
     pub services: Vec<Service>,
+    /// Further processes whose outgoing connections are watched, in the order of the file.
+    pub clients: Vec<Client>,
     /// Names for endpoints of every service; a service's own come first.
     pub operations: Vec<Operation>,
     /// How a credential becomes an account.
@@ -86,6 +90,7 @@ impl Default for Config {
             capture: Capture::default(),
             labels: Labels::default(),
             services: Vec::new(),
+            clients: Vec::new(),
             operations: Vec::new(),
             attribution: Attribution::default(),
             redis: Vec::new(),
@@ -135,6 +140,11 @@ impl Config {
         self.services.iter().find(fits)
     }
 
+    /// The first client in the file that this process is.
+    pub fn client_of(&self, comm: Option<&str>, executable: Option<&str>, command: Option<&str>) -> Option<&Client> {
+        self.clients.iter().find(|client| client.matches(comm, executable, command))
+    }
+
     fn read(root: &Section<'_>) -> Self {
         let default = Self::default();
         let services = root.sections(&schema::SERVICE);
@@ -146,6 +156,7 @@ impl Config {
             capture: Capture::read(capture.as_ref(), root.has("service")),
             labels: root.section(&schema::LABELS).map_or(default.labels, |section| Labels::read(&section)),
             services: service::read_all(&services),
+            clients: client::read_all(&root.sections(&schema::CLIENT)),
             operations: operation::read_all(&root.sections(&schema::OPERATION)),
             attribution: root
                 .section(&schema::ATTRIBUTION)

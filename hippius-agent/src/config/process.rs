@@ -26,7 +26,7 @@ impl ProcessPattern {
 }
 
 /// Linear matching with one remembered star: no pattern is slow.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
+pub(super) fn glob(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut read) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while let Some(&byte) = name.get(read) {

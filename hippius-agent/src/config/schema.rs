@@ -23,6 +23,7 @@ pub const ROOT: SectionSpec = SectionSpec {
         "capture",
         "labels",
         "service",
+        "client",
         "operation",
         "attribution",
         "redis",
@@ -33,7 +34,7 @@ pub const ROOT: SectionSpec = SectionSpec {
 pub const CAPTURE: SectionSpec = SectionSpec {
     path: "capture",
     repeated: false,
-    keys: &["ring_bytes", "max_connections", "probe_log", "backend", "discover"],
+    keys: &["ring_bytes", "max_connections", "probe_log", "backend", "discover", "outbound"],
 };
 /// `[labels]`: limits on the number of series.
 pub const LABELS: SectionSpec =
@@ -44,6 +45,8 @@ pub const SERVICE: SectionSpec = SectionSpec {
     repeated: true,
     keys: &["name", "ports", "process", "profile", "behind_gateway", "client_facing", "virtual_hosts", "operation"],
 };
+/// `[[client]]`: further processes whose outgoing connections are watched.
+pub const CLIENT: SectionSpec = SectionSpec { path: "client", repeated: true, keys: &["name", "process", "command"] };
 const OPERATION_KEYS: &[&str] = &["name", "method", "path", "query", "s3"];
 /// `[[service.operation]]`: names for endpoints of one service.
 pub const SERVICE_OPERATION: SectionSpec =
@@ -134,6 +137,7 @@ pub const SCHEMA: &[&SectionSpec] = &[
     &LABELS,
     &SERVICE,
     &SERVICE_OPERATION,
+    &CLIENT,
     &OPERATION,
     &ATTRIBUTION,
     &ATTRIBUTION_STATIC,

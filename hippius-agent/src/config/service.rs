@@ -131,7 +131,7 @@ fn virtual_hosts(section: &Section<'_>, profile: Profile) -> Vec<Box<str>> {
     hosts.into_iter().filter_map(|found: Found<&str>| checked(section, found, host)).collect()
 }
 
-fn name(text: &str) -> Result<Arc<str>, Refusal> {
+pub(super) fn name(text: &str) -> Result<Arc<str>, Refusal> {
     const LONGEST: usize = 64;
     let good = (1..=LONGEST).contains(&text.len())
         && !text.starts_with("__")
@@ -143,7 +143,7 @@ fn name(text: &str) -> Result<Arc<str>, Refusal> {
         .allowed(format!("1 to {LONGEST} letters, digits, '.', '_' and '-', not beginning with __")))
 }
 
-fn process(text: &str) -> Result<ProcessPattern, Refusal> {
+pub(super) fn process(text: &str) -> Result<ProcessPattern, Refusal> {
     if !text.is_empty() && !text.contains('/') && !text.chars().any(char::is_control) {
         return Ok(ProcessPattern::new(text));
     }

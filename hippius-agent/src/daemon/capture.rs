@@ -12,8 +12,8 @@ use crate::config::Config;
 use crate::decode::http1::HeadBuffer;
 use crate::kernel::clock::monotonic_ns;
 use crate::kernel::loader::Probes;
-use crate::kernel::ports;
-use crate::kernel::record::{Record, fetch_next};
+use crate::kernel::record::{Item, Record, fetch_next};
+use crate::kernel::watch::{self, Watch};
 use crate::pipeline::{Pipeline, Source};
 use crate::record::agent::AgentMetrics;
 use crate::record::series::Recorder;
@@ -86,6 +86,7 @@ impl Capture {
                 self.pipeline.forget_idle(&mut self.recorder.batch(), now_ns, IDLE);
                 gauges.update(&self.probes.controls, &mut self.pipeline);
                 self.probes.flush_log();
+                self.find_clients(&config);
             }
             self.follow_config(&mut config);
         }
@@ -98,10 +99,14 @@ impl Capture {
             for _ in 0..BATCH {
                 let Some(item) = self.probes.ring.next() else { return };
                 fetch_next(&item);
-                match Record::parse(&item) {
-                    Some(record) => {
+                match Item::parse(&item) {
+                    Some(Item::Flow(record)) => {
                         gauges.record(record.header.kind);
                         self.pipeline.take(&mut batch, heads, &record, Source::Ring, now_ns);
+                    }
+                    Some(Item::Connected(connected)) => {
+                        gauges.record(connected.kind);
+                        self.pipeline.connected(&connected, now_ns);
                     }
                     None => gauges.torn(1),
                 }
@@ -131,6 +136,16 @@ impl Capture {
         }
     }
 
+    /// Processes that have begun to run a program may be configured clients.
+    fn find_clients(&mut self, config: &Config) {
+        let clients = &mut self.probes.controls.clients;
+        let mut started = clients.started();
+        started.retain(|pid| watch::is_client(config, *pid));
+        if let Err(error) = clients.add(&started) {
+            tracing::warn!("cannot watch connections of {} new processes: {error}", started.len());
+        }
+    }
+
     fn follow_config(&mut self, config: &mut Arc<Config>) {
         let new = self.config.load_full();
         if Arc::ptr_eq(config, &new) {
@@ -142,8 +157,8 @@ impl Capture {
             Ok(lookups) => drop(self.runtime.spawn(lookups.run())),
             Err(error) => tracing::error!("accounts are looked up as before: {error}"),
         }
-        if let Err(error) = self.probes.controls.watch(&ports::wanted(&new, self.own_port), ports::discovers(&new)) {
-            tracing::error!("the ports are watched as before: {error}");
+        if let Err(error) = self.probes.controls.watch(&Watch::of(&new, self.own_port)) {
+            tracing::error!("ports and clients are watched as before: {error}");
         }
         self.pipeline.configure(Arc::clone(&new));
         self.applied.store(new);

@@ -13,7 +13,7 @@ use crate::record::agent::{AgentMetrics, follow};
 /// Totals that are counted elsewhere, as they stood last time.
 pub struct Gauges {
     metrics: Arc<AgentMetrics>,
-    kinds: [IntCounter; 3],
+    kinds: [IntCounter; 4],
     torn: IntCounter,
     losses: Vec<u64>,
     lookups: [[u64; RESULTS.len()]; SOURCES.len()],
@@ -23,7 +23,7 @@ pub struct Gauges {
 impl Gauges {
     /// Everything at zero.
     pub fn new(metrics: Arc<AgentMetrics>) -> Self {
-        let kinds = ["capture", "close", "end"].map(|kind| metrics.events.with_label_values(&[kind]));
+        let kinds = ["capture", "close", "end", "connected"].map(|kind| metrics.events.with_label_values(&[kind]));
         let torn = metrics.events.with_label_values(&["torn"]);
         // Zero is an answer too: an operator looks for the series before there is a loss.
         for reason in ["exchange", "ring_full"] {
@@ -35,10 +35,11 @@ impl Gauges {
 
     /// A record came.
     pub fn record(&self, kind: u16) {
-        let [capture, close, end] = &self.kinds;
+        let [capture, close, end, connected] = &self.kinds;
         match kind {
             kind::CLOSE => close.inc(),
             kind::END => end.inc(),
+            kind::CONNECTED => connected.inc(),
             _ => capture.inc(),
         }
     }

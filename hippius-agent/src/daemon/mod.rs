@@ -21,7 +21,8 @@ use crate::export::exposition::Exposition;
 use crate::export::page::Overview;
 use crate::export::server::{Readiness, Server, ServerConfig, ServerError};
 use crate::kernel::error::LoadError;
-use crate::kernel::{harden, loader, ports};
+use crate::kernel::watch::Watch;
+use crate::kernel::{harden, loader};
 use crate::logging::{self, LogHandle};
 use crate::pipeline::Pipeline;
 use crate::poll::poller::Poller;
@@ -65,7 +66,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     let log = logging::init(&config.log)?;
     harden::forbid_dumps();
     let (store, lookups) = Store::open(&settings::store(&config))?;
-    let probes = loader::load(&settings::probes(&config), &ports::wanted(&config, config.listen.port()))?;
+    let probes = loader::load(&settings::probes(&config), &Watch::of(&config, config.listen.port()))?;
     // Before there are other threads: capabilities belong to the thread, and are handed down to those that it starts.
     privileges::drop_capabilities()?;
     let runtime = runtime()?;

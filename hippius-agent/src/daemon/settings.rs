@@ -5,7 +5,6 @@ use crate::attribute::store::{Source, StoreConfig};
 use crate::config::{self, Config, SecretUrl};
 use crate::kernel::backend::Backend;
 use crate::kernel::loader::Settings;
-use crate::kernel::ports;
 use crate::record::series::SeriesConfig;
 
 /// Limits of the series store.
@@ -46,7 +45,6 @@ pub fn probes(config: &Config) -> Settings {
     Settings {
         ring_bytes: config.capture.ring_bytes,
         wake_bytes: u64::from(config.capture.ring_bytes) / 16,
-        discover: ports::discovers(config),
         probe_log: config.capture.probe_log,
         max_flows: config.capture.max_connections,
         backend: match config.capture.backend {

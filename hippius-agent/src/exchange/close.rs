@@ -15,7 +15,7 @@ pub(super) fn outcome(exchange: &Exchange, header: &FlowHeader) -> Outcome {
         if response.complete {
             return Outcome::Complete;
         }
-        if response.framing == Framing::UntilClose && is_set(flag::LOCAL_FIN) && header.error == 0 {
+        if response.framing == Framing::UntilClose && is_set(flag::SERVER_FIN) && header.error == 0 {
             return Outcome::Complete;
         }
     }
@@ -26,7 +26,7 @@ pub(super) fn outcome(exchange: &Exchange, header: &FlowHeader) -> Outcome {
         ETIMEDOUT => Outcome::Timeout,
         // The kernel notes an error when the peer resets the connection, or when it is written to afterwards.
         error if error != 0 => Outcome::ClientAbort,
-        _ if is_set(flag::PEER_FIN_FIRST) => Outcome::ClientAbort,
+        _ if is_set(flag::CLIENT_FIN_FIRST) => Outcome::ClientAbort,
         _ => Outcome::ServerAbort,
     }
 }

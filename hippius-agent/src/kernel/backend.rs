@@ -56,17 +56,40 @@ pub struct Attachment {
     pub hook: Hook,
     /// The tracepoint or function.
     pub target: &'static str,
-    /// Not attached, but reached by tail calls through this array.
-    pub array: Option<&'static str>,
+    /// Not attached, but reached by tail calls through this place of this array.
+    pub array: Option<(&'static str, u32)>,
 }
 
 const fn attached(program: &'static str, hook: Hook, target: &'static str) -> Attachment {
     Attachment { program, hook, target, array: None }
 }
 
-const fn continued(program: &'static str, hook: Hook, target: &'static str, array: &'static str) -> Attachment {
-    Attachment { program, hook, target, array: Some(array) }
+/// Places of `RECV_ON` and `SEND_ON`, as `hippius-ebpf/src/hooks/runs.rs` has them.
+mod place {
+    pub const SERVER_ON: u32 = 0;
+    pub const CLIENT: u32 = 1;
+    pub const CLIENT_ON: u32 = 2;
+    pub const STREAM_ON: u32 = 3;
 }
+
+/// The programs that go on with one that is attached.
+const fn continued(
+    hook: Hook,
+    target: &'static str,
+    array: &'static str,
+    programs: [&'static str; 4],
+) -> [Attachment; 4] {
+    let [server_on, client, client_on, stream_on] = programs;
+    [
+        Attachment { program: server_on, hook, target, array: Some((array, place::SERVER_ON)) },
+        Attachment { program: client, hook, target, array: Some((array, place::CLIENT)) },
+        Attachment { program: client_on, hook, target, array: Some((array, place::CLIENT_ON)) },
+        Attachment { program: stream_on, hook, target, array: Some((array, place::STREAM_ON)) },
+    ]
+}
+
+/// What both back-ends follow: states of sockets, and processes.
+const STATES: [&str; 4] = ["inet_sock_set_state", "sched_process_fork", "sched_process_exec", "sched_process_exit"];
 
 /// The back-end's programs for this kernel, or a sentence that says why it cannot run here.
 pub fn plan(backend: Backend, types: &KernelTypes, facts: &Facts) -> Result<Vec<Attachment>, String> {
@@ -74,7 +97,7 @@ pub fn plan(backend: Backend, types: &KernelTypes, facts: &Facts) -> Result<Vec<
     if !missing.is_empty() {
         return Err(missing.join(", "));
     }
-    let mut plan = vec![attached("inet_sock_set_state", Hook::Tracepoint, "inet_sock_set_state")];
+    let mut plan: Vec<Attachment> = STATES.iter().map(|name| attached(name, Hook::Tracepoint, name)).collect();
     match backend {
         Backend::Tracepoint => plan.extend(tracepoints()),
         Backend::Fentry => plan.extend(exits(types, facts).map_err(|error| error.to_string())??),
@@ -82,35 +105,39 @@ pub fn plan(backend: Backend, types: &KernelTypes, facts: &Facts) -> Result<Vec<
     Ok(plan)
 }
 
-fn tracepoints() -> [Attachment; 4] {
+fn tracepoints() -> impl Iterator<Item = Attachment> {
     let hook = Hook::Tracepoint;
-    [
-        continued("sock_recv_length_on", hook, "sock_recv_length", "RECV_ON"),
-        continued("sock_send_length_on", hook, "sock_send_length", "SEND_ON"),
-        attached("sock_recv_length", hook, "sock_recv_length"),
-        attached("sock_send_length", hook, "sock_send_length"),
-    ]
+    let receive =
+        ["sock_recv_length_on", "sock_recv_length_client", "sock_recv_length_client_on", "sock_recv_length_stream"];
+    let send =
+        ["sock_send_length_on", "sock_send_length_client", "sock_send_length_client_on", "sock_send_length_stream"];
+    let entries = ["sock_recv_length", "sock_send_length"];
+    continued(hook, "sock_recv_length", "RECV_ON", receive)
+        .into_iter()
+        .chain(continued(hook, "sock_send_length", "SEND_ON", send))
+        .chain(entries.map(|name| attached(name, hook, name)))
 }
 
 /// A function whose parameters are not the known ones would be read wrongly: the number of them tells versions apart.
 fn exits(types: &KernelTypes, facts: &Facts) -> Result<Result<Vec<Attachment>, String>, BtfError> {
     let hook = Hook::Exit;
-    let receive = match types.parameters("tcp_recvmsg")? {
-        Some(4) => "tcp_recvmsg_short",
-        Some(5) => "tcp_recvmsg",
-        Some(6) => "tcp_recvmsg_nonblock",
+    let [receive, receive_client] = match types.parameters("tcp_recvmsg")? {
+        Some(4) => ["tcp_recvmsg_short", "tcp_recvmsg_short_client"],
+        Some(5) => ["tcp_recvmsg", "tcp_recvmsg_client"],
+        Some(6) => ["tcp_recvmsg_nonblock", "tcp_recvmsg_nonblock_client"],
         Some(other) => return Ok(Err(format!("tcp_recvmsg has {other} parameters, known are 4 to 6"))),
         None => return Ok(Err("there is no function tcp_recvmsg".to_owned())),
     };
     if types.parameters("tcp_sendmsg")? != Some(3) {
         return Ok(Err("there is no function tcp_sendmsg of 3 parameters".to_owned()));
     }
-    let mut plan = vec![
-        continued("tcp_recvmsg_on", hook, "tcp_recvmsg", "RECV_ON"),
-        continued("tcp_sendmsg_on", hook, "tcp_sendmsg", "SEND_ON"),
-        attached(receive, hook, "tcp_recvmsg"),
-        attached("tcp_sendmsg", hook, "tcp_sendmsg"),
-    ];
+    let receiving = ["tcp_recvmsg_on", receive_client, "tcp_recvmsg_client_on", "tcp_recvmsg_stream"];
+    let sending = ["tcp_sendmsg_on", "tcp_sendmsg_client", "tcp_sendmsg_client_on", "tcp_sendmsg_stream"];
+    let mut plan = Vec::new();
+    plan.extend(continued(hook, "tcp_recvmsg", "RECV_ON", receiving));
+    plan.extend(continued(hook, "tcp_sendmsg", "SEND_ON", sending));
+    plan.push(attached(receive, hook, "tcp_recvmsg"));
+    plan.push(attached("tcp_sendmsg", hook, "tcp_sendmsg"));
     if types.parameters("tcp_sendpage")? == Some(5) {
         plan.push(attached("tcp_sendpage", hook, "tcp_sendpage"));
     }

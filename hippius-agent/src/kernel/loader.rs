@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
-use aya::maps::{Array, Map, MapData, PerCpuArray, ProgramArray, RingBuf};
+use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, ProgramArray, RingBuf};
 use aya::programs::{BtfTracePoint, FEntry, FExit, Iter, Program, ProgramFd};
 use aya::{Btf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
@@ -12,11 +12,14 @@ use hippius_common::loss::REASONS;
 
 use super::backend::{Attachment, Backend, Hook, PREFERENCE, plan};
 use super::btf::KernelTypes;
+use super::clients::Clients;
 use super::clock::monotonic_ns;
 use super::error::LoadError;
 use super::facts::Facts;
+use super::iterator::Iterator;
 use super::self_check;
 use super::sweep::Sweeper;
+use super::watch::{PortSet, Watch};
 
 /// The kernel object, as built by `cargo xtask build`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HIPPIUS_EBPF_OBJECT"));
@@ -31,8 +34,6 @@ pub struct Settings {
     pub ring_bytes: u32,
     /// The agent is woken when so many bytes wait in the ring.
     pub wake_bytes: u64,
-    /// Watch every port on which somebody begins to listen.
-    pub discover: bool,
     /// The programs' own debug output goes to the agent's log.
     pub probe_log: bool,
     /// Most sockets that are followed at a time, where the kernel has no socket storage.
@@ -43,14 +44,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            ring_bytes: 4 << 20,
-            wake_bytes: 128 << 10,
-            discover: true,
-            probe_log: false,
-            max_flows: 65_536,
-            backend: None,
-        }
+        Self { ring_bytes: 4 << 20, wake_bytes: 128 << 10, probe_log: false, max_flows: 65_536, backend: None }
     }
 }
 
@@ -102,35 +96,37 @@ pub struct ProgramRuns {
 /// Which ports are watched, and what was lost.
 pub struct Controls {
     losses: PerCpuArray<MapData, u64>,
-    ports: Array<MapData, [u64; PORT_WORDS]>,
+    ports: Array<MapData, PortSet>,
     discover: Array<MapData, u32>,
+    /// Whose connections are watched.
+    pub clients: Clients,
     programs: Vec<&'static str>,
     ebpf: Ebpf,
 }
 
 impl Controls {
     /// Runs of each program; zeroes unless `kernel.bpf_stats_enabled` is on.
-    pub fn program_runs(&self) -> impl Iterator<Item = ProgramRuns> {
+    pub fn program_runs(&self) -> impl std::iter::Iterator<Item = ProgramRuns> {
         self.programs.iter().copied().filter_map(|program| {
             let info = self.ebpf.program(program)?.info().ok()?;
             Some(ProgramRuns { program, runs: info.run_count(), time: info.run_time() })
         })
     }
 
-    /// Watches exactly these ports from now on, one bit each; with `discover` those too on which somebody begins to
-    /// listen.
-    pub fn watch(&mut self, ports: &[u64; PORT_WORDS], discover: bool) -> Result<(), LoadError> {
-        self.discover.set(0, u32::from(discover), 0)?;
-        Ok(self.ports.set(0, ports, 0)?)
+    /// Watches exactly this from now on.
+    pub fn watch(&mut self, watch: &Watch) -> Result<(), LoadError> {
+        self.discover.set(0, u32::from(watch.discover), 0)?;
+        self.ports.set(0, watch.ports.0, 0)?;
+        self.clients.watch(watch)
     }
 
     /// The ports that are watched; the kernel side adds those that begin to listen.
-    pub fn watched(&self) -> Result<[u64; PORT_WORDS], LoadError> {
+    pub fn watched(&self) -> Result<PortSet, LoadError> {
         Ok(self.ports.get(&0, 0)?)
     }
 
     /// Losses since the programs were loaded, by reason label.
-    pub fn losses(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub fn losses(&self) -> impl std::iter::Iterator<Item = (&'static str, u64)> {
         REASONS.iter().filter_map(|(code, label)| {
             let values = self.losses.get(code, 0).ok()?;
             Some((*label, values.iter().sum()))
@@ -138,20 +134,15 @@ impl Controls {
     }
 }
 
-/// Loads and attaches the best back-end that works here. `ports` are watched from then on.
-pub fn load(settings: &Settings, ports: &[u64; PORT_WORDS]) -> Result<Probes, LoadError> {
+/// Loads and attaches the best back-end that works here. `watch` is watched from then on.
+pub fn load(settings: &Settings, watch: &Watch) -> Result<Probes, LoadError> {
     let types = KernelTypes::of_running_kernel()?;
     let facts = Facts::of(&types)?;
-    load_with(settings, ports, &types, &facts)
+    load_with(settings, watch, &types, &facts)
 }
 
 /// The same with what is known of the kernel; tests give what is not true.
-pub fn load_with(
-    settings: &Settings,
-    ports: &[u64; PORT_WORDS],
-    types: &KernelTypes,
-    facts: &Facts,
-) -> Result<Probes, LoadError> {
+pub fn load_with(settings: &Settings, watch: &Watch, types: &KernelTypes, facts: &Facts) -> Result<Probes, LoadError> {
     let btf = Btf::from_sys_fs()?;
     let mut refused = Vec::new();
     let candidates = settings.backend.as_ref().map_or(PREFERENCE, std::slice::from_ref);
@@ -160,7 +151,7 @@ pub fn load_with(
             Ok(mut probes) => {
                 self_check::run(&mut probes, facts.get("HAS_STORAGE") != 0)?;
                 probes.since_ns = monotonic_ns();
-                probes.controls.watch(ports, settings.discover)?;
+                probes.controls.watch(watch)?;
                 probes.refused = refused;
                 return Ok(probes);
             }
@@ -209,14 +200,16 @@ fn prepare(
     let log = settings.probe_log.then(|| EbpfLogger::init(&mut ebpf)).transpose()?;
     for attachment in &plan {
         let fd = load_program(&mut ebpf, attachment, btf)?;
-        if let Some(array) = attachment.array {
+        if let Some((array, place)) = attachment.array {
             let Some(map) = ebpf.map_mut(array) else { return Err(LoadError::Foreign(array)) };
-            ProgramArray::try_from(map)?.set(0, &fd, 0)?;
+            ProgramArray::try_from(map)?.set(place, &fd, 0)?;
         }
     }
+    // The sweeper lets go of the map that this program uses, too.
+    let clients = load_clients(&mut ebpf, facts, btf)?;
     let (sweeper, sweep) = load_sweeper(&mut ebpf, facts, btf)?;
     let programs = plan.iter().map(|attachment| attachment.program).chain([sweep]).collect();
-    let controls = Controls { losses, ports, discover, programs, ebpf };
+    let controls = Controls { losses, ports, discover, clients, programs, ebpf };
     Ok((Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), since_ns: 0 }, plan))
 }
 
@@ -287,6 +280,27 @@ fn load_sweeper(ebpf: &mut Ebpf, facts: &Facts, btf: &Btf) -> Result<(Sweeper, &
     sweep.load(iterator, btf).map_err(refused)?;
     let fd = sweep.fd().map_err(refused)?;
     Ok((Sweeper::new(fd.as_fd(), flows.fd().as_fd(), since)?, name))
+}
+
+/// Without socket storage there is no way from a file to its socket either: what is open already stays unseen.
+fn load_clients(ebpf: &mut Ebpf, facts: &Facts, btf: &Btf) -> Result<Clients, LoadError> {
+    let open = if facts.get("HAS_STORAGE") == 0 { None } else { Some(load_adopt(ebpf, btf)?) };
+    Ok(Clients {
+        processes: HashMap::try_from(take(ebpf, "CLIENTS")?)?,
+        started: HashMap::try_from(take(ebpf, "STARTED")?)?,
+        outbound: Array::try_from(take(ebpf, "OUTBOUND")?)?,
+        programs: Array::try_from(take(ebpf, "PROGRAMS")?)?,
+        listened: Array::try_from(take(ebpf, "LISTENED")?)?,
+        open,
+    })
+}
+
+fn load_adopt(ebpf: &mut Ebpf, btf: &Btf) -> Result<Iterator, LoadError> {
+    let name = "adopt";
+    let refused = |source| LoadError::Program { name, source: Box::new(source) };
+    let adopt: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
+    adopt.load("task_file", btf).map_err(refused)?;
+    Ok(Iterator::over_all(adopt.fd().map_err(refused)?.as_fd())?)
 }
 
 fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, LoadError> {

@@ -4,14 +4,16 @@
 
 pub mod backend;
 pub mod btf;
+pub mod clients;
 pub mod clock;
 pub mod error;
 pub mod facts;
 pub mod harden;
+mod iterator;
 pub mod listeners;
 pub mod loader;
-pub mod ports;
 pub mod process;
 pub mod record;
 pub mod self_check;
 pub mod sweep;
+pub mod watch;

@@ -1,9 +1,80 @@
-//! What a process is called.
+//! Processes, as far as `/proc` tells.
 
-/// `comm` and the name of the executable's file, as far as `/proc` tells.
+use std::collections::{HashMap, HashSet};
+
+/// `comm` and the name of the executable's file.
 pub fn names(pid: u32) -> (Option<String>, Option<String>) {
     let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|text| text.trim_end().to_owned());
     let executable = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
     let executable = executable.and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
     (comm, executable)
+}
+
+/// The command line, arguments separated by spaces. It may hold secrets: to be matched, and not to be shown.
+pub fn command(pid: u32) -> Option<String> {
+    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    Some(text.trim_end_matches('\0').replace('\0', " "))
+}
+
+/// All processes.
+pub fn all() -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// These processes and all that they have begotten.
+pub fn with_descendants(roots: &[u32]) -> Vec<u32> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for pid in all() {
+        if let Some(parent) = parent(pid) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut found: HashSet<u32> = HashSet::new();
+    let mut left = roots.to_vec();
+    while let Some(pid) = left.pop() {
+        if found.insert(pid) {
+            left.extend(children.get(&pid).into_iter().flatten());
+        }
+    }
+    let mut found: Vec<u32> = found.into_iter().collect();
+    found.sort_unstable();
+    found
+}
+
+/// Whether this process is one of the host's own process namespace, so that the kernel knows it by the same number.
+pub fn is_in_first_namespace() -> bool {
+    /// `PROC_PID_INIT_INO` (include/linux/proc_ns.h)
+    const FIRST: &str = "pid:[4026531836]";
+    std::fs::read_link("/proc/self/ns/pid").is_ok_and(|link| link.as_os_str() == FIRST)
+}
+
+/// The fourth field of `/proc/PID/stat` (proc_pid_stat(5)); the second may hold spaces and parentheses.
+fn parent(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split(' ').nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_of_children_belong_to_the_family() {
+        let mut shell = std::process::Command::new("sh");
+        let shell = shell.args(["-c", "sleep 30 & echo $!; wait"]);
+        let mut shell = shell.stdout(std::process::Stdio::piped()).spawn().expect("sh starts");
+        let mut line = String::new();
+        let output = shell.stdout.take().expect("a pipe");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut line).expect("its child's number");
+        let sleeper: u32 = line.trim().parse().expect("a number");
+        let family = with_descendants(&[shell.id()]);
+        assert_eq!(command(sleeper).as_deref(), Some("sleep 30"));
+        assert!(family.contains(&shell.id()) && family.contains(&sleeper), "{family:?}");
+        assert!(!family.contains(&std::process::id()));
+        std::process::Command::new("kill").args([line.trim()]).status().expect("kill runs");
+        shell.wait().expect("the shell ends with its child");
+    }
 }

@@ -1,6 +1,6 @@
 //! A record of the ring or a frame of a sweep: the state of one flow, and captured bytes.
 
-use hippius_common::flow::FlowHeader;
+use hippius_common::flow::{Connected, FlowHeader, kind};
 use zerocopy::FromBytes;
 
 /// Lines of the cache that the next record most often takes.
@@ -25,6 +25,26 @@ fn prefetch(address: *const u8) {
 
 #[cfg(not(target_arch = "x86_64"))]
 fn prefetch(_address: *const u8) {}
+
+/// What the kernel side writes to the ring.
+#[derive(Debug, Clone, Copy)]
+pub enum Item<'a> {
+    /// The state of a flow.
+    Flow(Record<'a>),
+    /// Whom a client is connected with.
+    Connected(Connected),
+}
+
+impl<'a> Item<'a> {
+    /// Reads an item; `None` if it is shorter than it says.
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let kind = u16::from_ne_bytes(*bytes.first_chunk()?);
+        if kind == kind::CONNECTED {
+            return Connected::read_from_prefix(bytes).ok().map(|(connected, _)| Self::Connected(connected));
+        }
+        Record::parse(bytes).map(Self::Flow)
+    }
+}
 
 /// One record, a view into the ring.
 #[derive(Debug, Clone, Copy)]

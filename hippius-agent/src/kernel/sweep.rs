@@ -4,41 +4,17 @@
 //! the version again. A frame whose version changed, or was odd, was written to meanwhile: it is left for the next
 //! sweep.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
 use aya::maps::{Array, MapData};
 use hippius_common::flow::{CAPTURE_BYTES, FlowHeader};
 
-const BPF_LINK_CREATE: libc::c_int = 28;
-const BPF_ITER_CREATE: libc::c_int = 33;
-const BPF_TRACE_ITER: u32 = 28;
-
-/// `union bpf_attr` as `BPF_LINK_CREATE` reads it for an iterator (include/uapi/linux/bpf.h).
-#[repr(C)]
-#[derive(Default)]
-struct LinkCreate {
-    prog_fd: u32,
-    target_fd: u32,
-    attach_type: u32,
-    flags: u32,
-    iter_info: u64,
-    iter_info_len: u32,
-    reserved: u32,
-}
-
-/// `union bpf_attr` as `BPF_ITER_CREATE` reads it.
-#[repr(C)]
-#[derive(Default)]
-struct IterCreate {
-    link_fd: u32,
-    flags: u32,
-}
+use super::iterator::Iterator;
 
 /// The iterator over all flows.
 pub struct Sweeper {
-    link: OwnedFd,
+    link: Iterator,
     since: Array<MapData, u64>,
     buffer: Vec<u8>,
 }
@@ -46,16 +22,7 @@ pub struct Sweeper {
 impl Sweeper {
     /// Binds the iterator program to the map of flows.
     pub fn new(program: BorrowedFd<'_>, flows: BorrowedFd<'_>, since: Array<MapData, u64>) -> io::Result<Self> {
-        // union bpf_iter_link_info: the map's descriptor comes first.
-        let info: [u32; 4] = [flows.as_raw_fd() as u32, 0, 0, 0];
-        let attributes = LinkCreate {
-            prog_fd: program.as_raw_fd() as u32,
-            attach_type: BPF_TRACE_ITER,
-            iter_info: info.as_ptr() as u64,
-            iter_info_len: size_of_val(&info) as u32,
-            ..LinkCreate::default()
-        };
-        let link = bpf(BPF_LINK_CREATE, &attributes)?;
+        let link = Iterator::over_map(program, flows)?;
         Ok(Self { link, since, buffer: vec![0; 64 * 1024] })
     }
 
@@ -63,8 +30,7 @@ impl Sweeper {
     /// many were torn.
     pub fn sweep(&mut self, since_ns: u64, mut visit: impl FnMut(&[u8])) -> io::Result<u32> {
         self.since.set(0, since_ns, 0).map_err(io::Error::other)?;
-        let attributes = IterCreate { link_fd: self.link.as_raw_fd() as u32, flags: 0 };
-        let mut file = File::from(bpf(BPF_ITER_CREATE, &attributes)?);
+        let mut file = self.link.walk()?;
         let mut filled = 0;
         let mut torn = 0;
         loop {
@@ -113,14 +79,4 @@ pub fn frames(bytes: &[u8], visit: &mut impl FnMut(&[u8])) -> (usize, u32) {
 
 fn word(bytes: &[u8]) -> u64 {
     bytes.try_into().map_or(0, u64::from_ne_bytes)
-}
-
-fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<OwnedFd> {
-    // SAFETY: `attributes` is a prefix of `union bpf_attr` of the given size; pointers in it outlive the call.
-    let fd = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const *attributes, size_of::<T>()) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel just returned this descriptor; nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }

@@ -3,9 +3,12 @@
 //! Few series, so the `prometheus` crate holds them. Every handle is `Sync`; any thread may set it.
 
 use prometheus::core::Collector;
-use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+};
 
 use super::catalogue;
+use super::outbound::OutboundMetrics;
 
 /// Buckets of account lookups, in seconds: a cache of ours takes microseconds, a database milliseconds.
 const LOOKUP_SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0];
@@ -59,6 +62,8 @@ pub struct AgentMetrics {
     pub account_lookup_seconds: Histogram,
     /// `hippius_agent_config_reloads_total{result}`
     pub config_reloads: IntCounterVec,
+    /// What watched processes ask of others.
+    pub outbound: OutboundMetrics,
 }
 
 impl AgentMetrics {
@@ -87,6 +92,7 @@ impl AgentMetrics {
                 Histogram::with_opts(HistogramOpts { common_opts: opts, buckets: LOOKUP_SECONDS.to_vec() })
             })?,
             config_reloads: int_counter(&registry, "hippius_agent_config_reloads_total")?,
+            outbound: OutboundMetrics::new(&registry)?,
             registry,
         };
         // Known from the start, so that a first loss or a first failed reload is an increase and not a new series.
@@ -109,12 +115,18 @@ pub fn follow(counter: &IntCounter, last: &mut u64, total: u64) {
     *last = total;
 }
 
-fn int_counter(registry: &Registry, name: &'static str) -> Result<IntCounterVec, FamilyError> {
+pub(super) fn int_counter(registry: &Registry, name: &'static str) -> Result<IntCounterVec, FamilyError> {
     add(registry, name, IntCounterVec::new)
 }
 
 fn int_gauge(registry: &Registry, name: &'static str) -> Result<IntGaugeVec, FamilyError> {
     add(registry, name, IntGaugeVec::new)
+}
+
+pub(super) fn histogram(registry: &Registry, name: &'static str, buckets: &[f64]) -> Result<HistogramVec, FamilyError> {
+    add(registry, name, |common_opts, labels| {
+        HistogramVec::new(HistogramOpts { common_opts, buckets: buckets.to_vec() }, labels)
+    })
 }
 
 /// Makes a family from its entry in the catalogue and registers it.

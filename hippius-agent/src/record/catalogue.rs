@@ -35,6 +35,8 @@ impl Kind {
 pub enum Section {
     /// HTTP exchanges and S3 operations, from the kernel probes.
     Http,
+    /// Calls that watched processes make, from the kernel probes.
+    Outbound,
     /// The agent's own state.
     Agent,
     /// Polled from Redis servers.
@@ -48,6 +50,7 @@ impl Section {
     pub fn title(self) -> &'static str {
         match self {
             Self::Http => "HTTP and S3 (from the kernel probes)",
+            Self::Outbound => "Outgoing calls (from the kernel probes)",
             Self::Agent => "About the agent itself",
             Self::Redis => "Redis servers (polled)",
             Self::Postgres => "PostgreSQL servers (polled)",
@@ -139,7 +142,7 @@ const fn histogram(
     Metric { name, kind: Kind::Histogram, help, labels, section }
 }
 
-use Section::{Agent, Http};
+use Section::{Agent, Http, Outbound};
 
 const CATALOGUE: &[Metric] = &[
     counter(
@@ -225,6 +228,30 @@ const CATALOGUE: &[Metric] = &[
         &["main_account", "subaccount_id", "service", "operation", "code"],
         Http,
         "Failed S3 operations by the code of the error body, http_NNN where there was none.",
+    ),
+    counter(
+        "http_client_requests_total",
+        &["peer", "method", "status_code"],
+        Outbound,
+        "HTTP requests that watched processes have sent, by whom they went to.",
+    ),
+    histogram(
+        "http_client_request_duration_seconds",
+        &["peer", "method", "status_code"],
+        Outbound,
+        "First request byte to last response byte of these requests, in seconds.",
+    ),
+    histogram(
+        "http_client_connect_seconds",
+        &["peer"],
+        Outbound,
+        "SYN to the end of the TCP handshake of connections that watched processes have opened, in seconds.",
+    ),
+    counter(
+        "tls_opaque_bytes_total",
+        &["peer", "direction"],
+        Outbound,
+        "Bytes of TLS connections of watched processes that could not be opened.",
     ),
     gauge(
         "hippius_agent_build_info",
@@ -369,6 +396,6 @@ mod tests {
         for (_, spec) in polled() {
             assert!(page.contains(&format!("| `{}` | {} |", spec.name, spec.kind.name())));
         }
-        assert_eq!(page.matches("## ").count(), 4);
+        assert_eq!(page.matches("## ").count(), 5);
     }
 }

@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod catalogue;
 pub mod history;
+pub mod outbound;
 pub mod polled;
 pub mod sample;
 pub mod series;

@@ -51,6 +51,7 @@ fn what_the_example_calls_a_default_is_one() {
     assert!(!example.capture.discover, "services are named");
     example.capture.discover = true;
     example.services.clear();
+    example.clients.clear();
     example.operations.clear();
     example.redis.clear();
     example.postgres.clear();

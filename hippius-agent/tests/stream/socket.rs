@@ -84,16 +84,16 @@ impl Socket {
     /// The peer's FIN arrives.
     fn peer_fin(&mut self) {
         let flags = &mut self.flow.header.flags;
-        *flags |= flag::PEER_FIN;
-        if *flags & flag::LOCAL_FIN == 0 {
-            *flags |= flag::PEER_FIN_FIRST;
+        *flags |= flag::CLIENT_FIN;
+        if *flags & flag::SERVER_FIN == 0 {
+            *flags |= flag::CLIENT_FIN_FIRST;
         }
     }
 
     /// The server's FIN leaves.
     fn local_fin(&mut self) {
         let header = &mut self.flow.header;
-        header.flags |= flag::LOCAL_FIN;
+        header.flags |= flag::SERVER_FIN;
         if header.outbound.phase == phase::UNTIL_CLOSE || header.in_len != 0 || header.out_len != 0 {
             self.publish(kind::END);
         }

@@ -7,8 +7,10 @@ pub mod bytes;
 pub mod chunks;
 pub mod head;
 pub mod memory;
+pub mod protocol;
 pub mod settle;
 pub mod start;
+pub mod stream;
 #[cfg(test)]
 mod testing;
 pub mod walk;

@@ -4,6 +4,7 @@ use hippius_common::flow::{FIRST_COPY_BYTES, Flow, NEXT_COPY_BYTES, NEXT_COPY_LI
 use hippius_common::loss::LossReason;
 use zerocopy::{FromZeros, IntoBytes};
 
+use super::stream;
 use super::walk::{Call, begin_call, finish, step};
 
 /// A new flow, and what was emitted of it.
@@ -27,6 +28,19 @@ impl Connection {
             finish::<OUT>(&mut self.flow, &mut slice);
         }
     }
+}
+
+/// A call of a stream, of which `runs` runs of programs may copy.
+pub fn streams<const OUT: bool>(connection: &mut Connection, bytes: &[u8], runs: u32) {
+    let mut slice = Slice { bytes, emitted: &mut connection.emitted };
+    begin_call::<OUT>(&mut connection.flow, bytes.len() as u64, 1);
+    stream::begin_call::<OUT>(&mut connection.flow, &mut slice);
+    for _ in 0..runs {
+        if stream::step::<OUT>(&mut connection.flow, &mut slice) {
+            break;
+        }
+    }
+    stream::finish::<OUT>(&mut connection.flow, &mut slice);
 }
 
 /// A request that moved in calls of `piece` bytes.

@@ -9,6 +9,7 @@ use super::runs::{self, NO_TRAFFIC};
 use crate::flows;
 use crate::kernel::fields::Kernel;
 use crate::kernel::message::Message;
+use crate::kernel::socket::Socket;
 use crate::origin::KernelPages;
 
 /// match-proto: int tcp_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags), since 6.18
@@ -32,36 +33,40 @@ pub fn tcp_recvmsg_nonblock(ctx: FExitContext) -> i32 {
 
 #[inline(always)]
 fn received(ctx: &FExitContext, flags: i32, result: i32) -> i32 {
-    let socket = flows::socket(ctx.arg::<*const u8>(0));
-    if result <= 0 || flags & NO_TRAFFIC != 0 || !flows::is_watched(socket.local_port()) {
-        return 0;
+    if result > 0 && flags & NO_TRAFFIC == 0 {
+        runs::begin::<false>(ctx, socket(ctx), message(ctx), result);
     }
-    runs::begin::<false>(ctx, socket, message(ctx), result);
     0
 }
 
 /// match-proto: int tcp_sendmsg(struct sock *sk, struct msghdr *msg, size_t size), since 4.1
 #[fexit(function = "tcp_sendmsg")]
 pub fn tcp_sendmsg(ctx: FExitContext) -> i32 {
-    let socket = flows::socket(ctx.arg::<*const u8>(0));
     let result = ctx.arg::<i32>(3);
-    if result <= 0 || !flows::is_send_watched(socket) {
-        return 0;
+    if result > 0 {
+        runs::begin::<true>(&ctx, socket(&ctx), message(&ctx), result);
     }
-    runs::begin::<true>(&ctx, socket, message(&ctx), result);
     0
 }
 
-/// sendfile and splice into a socket; later they are messages of `tcp_sendmsg`.
+/// sendfile and splice into a socket; later they are messages of `tcp_sendmsg`. Nothing of it can be read.
 ///
 /// match-proto: int tcp_sendpage(struct sock *sk, struct page *page, int offset, size_t size, int flags), until 6.4
 #[fexit(function = "tcp_sendpage")]
 pub fn tcp_sendpage(ctx: FExitContext) -> i32 {
-    let socket = flows::socket(ctx.arg::<*const u8>(0));
+    let socket = socket(&ctx);
     let result = ctx.arg::<i32>(5);
-    if result > 0 && flows::is_send_watched(socket) {
-        // Nothing of it can be read, so there is never more to do.
-        flows::account::<true>(socket, KernelPages, u64::from(result as u32));
+    if result <= 0 {
+        return 0;
+    }
+    let bytes = u64::from(result as u32);
+    match flows::find(socket) {
+        Some(flow) if flows::is_client_side(flow) => flows::account_pages(socket, flow, bytes),
+        flow if flows::is_watched(socket.local_port()) => {
+            // There is never more to do.
+            flows::account::<true>(socket, flow, KernelPages, bytes);
+        }
+        _ => {}
     }
     0
 }
@@ -69,17 +74,76 @@ pub fn tcp_sendpage(ctx: FExitContext) -> i32 {
 /// Goes on with a call of `tcp_recvmsg`.
 #[fexit(function = "tcp_recvmsg")]
 pub fn tcp_recvmsg_on(ctx: FExitContext) -> i32 {
-    let socket = flows::socket(ctx.arg::<*const u8>(0));
-    runs::go_on::<false>(&ctx, socket);
+    runs::go_on::<false>(&ctx, socket(&ctx));
     0
 }
 
 /// Goes on with a call of `tcp_sendmsg`.
 #[fexit(function = "tcp_sendmsg")]
 pub fn tcp_sendmsg_on(ctx: FExitContext) -> i32 {
-    let socket = flows::socket(ctx.arg::<*const u8>(0));
-    runs::go_on::<true>(&ctx, socket);
+    runs::go_on::<true>(&ctx, socket(&ctx));
     0
+}
+
+/// A call of `tcp_recvmsg_short` on a client's socket.
+#[fexit(function = "tcp_recvmsg")]
+pub fn tcp_recvmsg_short_client(ctx: FExitContext) -> i32 {
+    runs::begin_client::<false>(&ctx, socket(&ctx), message(&ctx), ctx.arg::<i32>(4));
+    0
+}
+
+/// A call of `tcp_recvmsg` on a client's socket.
+#[fexit(function = "tcp_recvmsg")]
+pub fn tcp_recvmsg_client(ctx: FExitContext) -> i32 {
+    runs::begin_client::<false>(&ctx, socket(&ctx), message(&ctx), ctx.arg::<i32>(5));
+    0
+}
+
+/// A call of `tcp_recvmsg_nonblock` on a client's socket.
+#[fexit(function = "tcp_recvmsg")]
+pub fn tcp_recvmsg_nonblock_client(ctx: FExitContext) -> i32 {
+    runs::begin_client::<false>(&ctx, socket(&ctx), message(&ctx), ctx.arg::<i32>(6));
+    0
+}
+
+/// A call of `tcp_sendmsg` on a client's socket.
+#[fexit(function = "tcp_sendmsg")]
+pub fn tcp_sendmsg_client(ctx: FExitContext) -> i32 {
+    runs::begin_client::<true>(&ctx, socket(&ctx), message(&ctx), ctx.arg::<i32>(3));
+    0
+}
+
+/// Goes on with a call of `tcp_recvmsg` on a client's socket.
+#[fexit(function = "tcp_recvmsg")]
+pub fn tcp_recvmsg_client_on(ctx: FExitContext) -> i32 {
+    runs::go_on_client::<false>(&ctx, socket(&ctx));
+    0
+}
+
+/// Goes on with a call of `tcp_sendmsg` on a client's socket.
+#[fexit(function = "tcp_sendmsg")]
+pub fn tcp_sendmsg_client_on(ctx: FExitContext) -> i32 {
+    runs::go_on_client::<true>(&ctx, socket(&ctx));
+    0
+}
+
+/// Copies on what was received on a client's socket and is no HTTP.
+#[fexit(function = "tcp_recvmsg")]
+pub fn tcp_recvmsg_stream(ctx: FExitContext) -> i32 {
+    runs::go_on_stream::<false>(&ctx, socket(&ctx));
+    0
+}
+
+/// Copies on what was sent on a client's socket and is no HTTP.
+#[fexit(function = "tcp_sendmsg")]
+pub fn tcp_sendmsg_stream(ctx: FExitContext) -> i32 {
+    runs::go_on_stream::<true>(&ctx, socket(&ctx));
+    0
+}
+
+#[inline(always)]
+fn socket(ctx: &FExitContext) -> Socket {
+    flows::socket(ctx.arg::<*const u8>(0))
 }
 
 #[inline(always)]

@@ -1,8 +1,10 @@
 //! One attach point each: read arguments, call `flows`.
 
+mod adopt;
 mod destruct;
 mod length;
 mod message;
+mod process;
 mod runs;
 mod state;
 mod sweep;

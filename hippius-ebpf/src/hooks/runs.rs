@@ -3,7 +3,7 @@
 use aya_ebpf::EbpfContext;
 use aya_ebpf::helpers::generated::bpf_tail_call;
 
-use crate::flows;
+use crate::flows::{self, Next};
 use crate::kernel::socket::Socket;
 use crate::maps::{MapPointer, RECV_ON, SEND_ON};
 use crate::origin::Origin;
@@ -11,27 +11,105 @@ use crate::origin::Origin;
 /// `MSG_PEEK` and `MSG_ERRQUEUE` (include/linux/socket.h): what they return is no traffic.
 pub const NO_TRAFFIC: i32 = 0x2 | 0x2000;
 
-/// A call has moved `bytes`, more than none.
+/// Programs that others go on with: their places in `RECV_ON` and `SEND_ON`.
+mod place {
+    /// Reads on, on a server's socket.
+    pub const SERVER_ON: u32 = 0;
+    /// Begins, on a client's.
+    pub const CLIENT: u32 = 1;
+    /// Reads on, on a client's.
+    pub const CLIENT_ON: u32 = 2;
+    /// Copies on, on a client's.
+    pub const STREAM_ON: u32 = 3;
+}
+
+/// A call has moved `bytes`, more than none, on any socket of the host.
 #[inline(always)]
-pub fn begin<const OUT: bool>(ctx: &impl EbpfContext, socket: Socket, origin: impl Origin, bytes: i32) {
-    if flows::account::<OUT>(socket, origin, u64::from(bytes as u32)) {
-        continue_with::<OUT>(ctx, socket);
+pub fn begin<const SEND: bool>(ctx: &impl EbpfContext, socket: Socket, origin: impl Origin, bytes: i32) {
+    let watched = flows::is_watched(socket.local_port());
+    let flow = flows::find(socket);
+    match &flow {
+        Some(flow) if flows::is_client_side(flow) => {
+            go::<SEND>(ctx, place::CLIENT);
+            return;
+        }
+        // A connection that ended in the middle of this call has given its port back already.
+        Some(flow) if watched || flows::is_closing(flow) => {}
+        None if watched => {}
+        _ => return,
+    }
+    if flows::account::<SEND>(socket, flow, origin, u64::from(bytes as u32)) {
+        go::<SEND>(ctx, place::SERVER_ON);
+        flows::end_call::<SEND, SEND>(socket);
     }
 }
 
-/// Goes on where the last run stopped.
+/// Goes on where the last run on a server's socket stopped.
 #[inline(always)]
-pub fn go_on<const OUT: bool>(ctx: &impl EbpfContext, socket: Socket) {
-    if flows::go_on::<OUT>(socket) {
-        continue_with::<OUT>(ctx, socket);
+pub fn go_on<const SEND: bool>(ctx: &impl EbpfContext, socket: Socket) {
+    if flows::go_on::<SEND, SEND>(socket) {
+        go::<SEND>(ctx, place::SERVER_ON);
+        flows::end_call::<SEND, SEND>(socket);
     }
 }
 
-/// The next program takes over; it does not where the kernel's limit of tail calls is reached.
+/// The same call on a client's socket.
 #[inline(always)]
-fn continue_with<const OUT: bool>(ctx: &impl EbpfContext, socket: Socket) {
-    let programs = if OUT { SEND_ON.pointer() } else { RECV_ON.pointer() };
+pub fn begin_client<const SEND: bool>(ctx: &impl EbpfContext, socket: Socket, origin: impl Origin, bytes: i32) {
+    match flows::account_client::<SEND>(socket, origin, u64::from(bytes as u32)) {
+        Next::Nothing => {}
+        Next::Heads => {
+            go::<SEND>(ctx, place::CLIENT_ON);
+            end_client::<SEND>(socket);
+        }
+        Next::Bytes => {
+            go::<SEND>(ctx, place::STREAM_ON);
+            stream::<SEND>(socket, true);
+        }
+    }
+}
+
+/// Goes on where the last run on a client's socket stopped.
+#[inline(always)]
+pub fn go_on_client<const SEND: bool>(ctx: &impl EbpfContext, socket: Socket) {
+    let more = if SEND { flows::go_on::<false, true>(socket) } else { flows::go_on::<true, false>(socket) };
+    if more {
+        go::<SEND>(ctx, place::CLIENT_ON);
+        end_client::<SEND>(socket);
+    }
+}
+
+/// Goes on with the copying of a call.
+#[inline(always)]
+pub fn go_on_stream<const SEND: bool>(ctx: &impl EbpfContext, socket: Socket) {
+    if stream::<SEND>(socket, false) {
+        go::<SEND>(ctx, place::STREAM_ON);
+        stream::<SEND>(socket, true);
+    }
+}
+
+#[inline(always)]
+fn end_client<const SEND: bool>(socket: Socket) {
+    if SEND {
+        flows::end_call::<false, true>(socket);
+    } else {
+        flows::end_call::<true, false>(socket);
+    }
+}
+
+#[inline(always)]
+fn stream<const SEND: bool>(socket: Socket, last: bool) -> bool {
+    if SEND {
+        flows::go_on_stream::<false, true>(socket, last)
+    } else {
+        flows::go_on_stream::<true, false>(socket, last)
+    }
+}
+
+/// The next program takes over. It returns only where the kernel's limit of tail calls is reached.
+#[inline(always)]
+fn go<const SEND: bool>(ctx: &impl EbpfContext, place: u32) {
+    let programs = if SEND { SEND_ON.pointer() } else { RECV_ON.pointer() };
     // SAFETY: the context and a program array of this object.
-    unsafe { bpf_tail_call(ctx.as_ptr(), programs, 0) };
-    flows::end_call::<OUT>(socket);
+    unsafe { bpf_tail_call(ctx.as_ptr(), programs, place) };
 }

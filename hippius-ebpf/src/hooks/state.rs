@@ -1,7 +1,6 @@
 //! Follows TCP states: listening sockets, half-closes, the end of a flow.
 
 use aya_ebpf::Global;
-use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use aya_log_ebpf::debug;
@@ -15,6 +14,7 @@ use crate::{emit, flows};
 /// include/net/tcp_states.h
 mod tcp {
     pub const ESTABLISHED: i32 = 1;
+    pub const SYN_SENT: i32 = 2;
     pub const SYN_RECV: i32 = 3;
     pub const FIN_WAIT1: i32 = 4;
     pub const FIN_WAIT2: i32 = 5;
@@ -38,20 +38,31 @@ static AGENT_TGID: Global<u32> = Global::new(0);
 #[btf_tracepoint(function = "inet_sock_set_state")]
 pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     let new = ctx.arg::<i32>(2);
-    if new < tcp::FIN_WAIT1 && new != tcp::ESTABLISHED {
+    if new == tcp::SYN_RECV {
         return 0;
     }
     let socket = flows::socket(ctx.arg::<*const u8>(0));
     let port = socket.local_port();
+    let old = ctx.arg::<i32>(1);
     if new == tcp::LISTEN {
         listens(socket, port);
+        return 0;
+    }
+    if new == tcp::SYN_SENT {
+        flows::connects(socket);
+        return 0;
+    }
+    let flow = flows::find(socket);
+    if let Some(flow) = flow
+        && flows::is_client_side(flow)
+    {
+        client_changes(socket, flow, old, new);
         return 0;
     }
     // A socket gives its port back before it reaches TCP_CLOSE (tcp_set_state in net/ipv4/tcp.c).
     if new != tcp::CLOSE && !flows::is_watched(port) {
         return 0;
     }
-    let old = ctx.arg::<i32>(1);
     if PROBE_LOG.load() != 0 {
         debug!(&ctx, "socket of port {} goes from state {} to {}", port, old, new);
     }
@@ -69,11 +80,11 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
 
 #[inline(always)]
 fn listens(socket: Socket, port: u16) {
-    // SAFETY: no precondition.
-    let tgid = (unsafe { bpf_get_current_pid_tgid() } >> 32) as u32;
+    let tgid = flows::current_tgid();
     let discovers = DISCOVER.get(0).is_some_and(|discovers| *discovers != 0);
     if discovers && tgid != AGENT_TGID.load() && socket.is_tcp() {
         flows::watch(port);
+        flows::watch_client(tgid);
     }
 }
 
@@ -81,13 +92,13 @@ fn listens(socket: Socket, port: u16) {
 fn changes(socket: Socket, flow: &mut Flow, old: i32, new: i32) {
     match new {
         tcp::CLOSE_WAIT | tcp::CLOSING => {
-            flow.header.flags |= flag::PEER_FIN;
-            if flow.header.flags & flag::LOCAL_FIN == 0 {
-                flow.header.flags |= flag::PEER_FIN_FIRST;
+            flow.header.flags |= flag::CLIENT_FIN;
+            if flow.header.flags & flag::SERVER_FIN == 0 {
+                flow.header.flags |= flag::CLIENT_FIN_FIRST;
             }
         }
         tcp::FIN_WAIT1 | tcp::LAST_ACK => {
-            flow.header.flags |= flag::LOCAL_FIN;
+            flow.header.flags |= flag::SERVER_FIN;
             let unfinished =
                 flow.header.outbound.phase == phase::UNTIL_CLOSE || flow.header.in_len != 0 || flow.header.out_len != 0;
             if unfinished {
@@ -97,14 +108,49 @@ fn changes(socket: Socket, flow: &mut Flow, old: i32, new: i32) {
         tcp::CLOSE => {
             flows::settle_unseen(socket, flow);
             closes(socket, flow, old);
-            // A reset that comes while a call sends ends the connection before the call returns.
-            if flow.header.kernel_out > flow.header.outbound.total && socket.is_owned() {
-                flow.header.flags |= flag::CLOSING;
-            } else {
-                flows::publish(flow, kind::CLOSE);
-            }
+            let all_seen = flow.header.kernel_out <= flow.header.outbound.total;
+            end(socket, flow, all_seen);
         }
         _ => {}
+    }
+}
+
+/// The same of a client's socket. Its response may still lie unread when the server's FIN comes, so nothing is told
+/// before the end.
+#[inline(always)]
+fn client_changes(socket: Socket, flow: &mut Flow, old: i32, new: i32) {
+    match new {
+        tcp::ESTABLISHED => flows::connected(flow),
+        tcp::CLOSE_WAIT | tcp::CLOSING => flow.header.flags |= flag::SERVER_FIN,
+        tcp::FIN_WAIT1 | tcp::LAST_ACK => {
+            if flow.header.flags & flag::SERVER_FIN == 0 {
+                flow.header.flags |= flag::CLIENT_FIN_FIRST;
+            }
+            flow.header.flags |= flag::CLIENT_FIN;
+        }
+        tcp::CLOSE if flow.direction == 0 => {
+            flows::give_up(socket, flow, old != tcp::SYN_SENT);
+            flow.header.error = socket.error();
+            flow.header.flags |= flag::CLOSED;
+            flows::publish(flow, kind::CLOSE);
+        }
+        tcp::CLOSE => {
+            flows::settle_unseen(socket, flow);
+            closes(socket, flow, old);
+            let all_seen = flow.header.kernel_in <= flow.header.inbound.total;
+            end(socket, flow, all_seen);
+        }
+        _ => {}
+    }
+}
+
+/// A reset that comes while a call sends ends the connection before the call returns.
+#[inline(always)]
+fn end(socket: Socket, flow: &mut Flow, all_seen: bool) {
+    if !all_seen && socket.is_owned() {
+        flow.header.flags |= flag::CLOSING;
+    } else {
+        flows::publish(flow, kind::CLOSE);
     }
 }
 
@@ -137,8 +183,11 @@ fn closes(socket: Socket, flow: &mut Flow, old: i32) {
     let tcp = socket.tcp();
     if !tcp.is_null() {
         let counters = socket.counters(tcp);
-        flow.header.kernel_in = counters.read.wrapping_sub(flow.base_in);
-        flow.header.kernel_out = counters.accepted.wrapping_sub(flow.base_out).wrapping_sub(u64::from(fin_sent(old)));
+        let accepted = counters.accepted.wrapping_sub(u64::from(fin_sent(old)));
+        let (requests, responses) =
+            if flows::is_client_side(flow) { (accepted, counters.read) } else { (counters.read, accepted) };
+        flow.header.kernel_in = requests.wrapping_sub(flow.base_in);
+        flow.header.kernel_out = responses.wrapping_sub(flow.base_out);
     }
     flow.header.error = socket.error();
     flow.header.flags |= flag::CLOSED;

@@ -5,8 +5,8 @@ use aya_ebpf::helpers::generated::{
 };
 
 use super::fields::{
-    HAS_STORAGE, Kernel, SK_ERR, SK_FAMILY, SK_FLAGS, SK_NUM, SK_OWNED, SK_PROTOCOL, TCP_BYTES_ACKED,
-    TCP_BYTES_RECEIVED, TCP_COPIED_SEQ, TCP_RCV_NXT, TCP_SND_UNA, TCP_WRITE_SEQ,
+    HAS_STORAGE, Kernel, SK_DADDR, SK_DADDR6, SK_DPORT, SK_ERR, SK_FAMILY, SK_FLAGS, SK_NUM, SK_OWNED, SK_PROTOCOL,
+    TCP_BYTES_ACKED, TCP_BYTES_RECEIVED, TCP_COPIED_SEQ, TCP_RCV_NXT, TCP_SND_UNA, TCP_WRITE_SEQ,
 };
 
 const AF_INET: u16 = 2;
@@ -42,17 +42,32 @@ impl Socket {
         if family == AF_INET || family == AF_INET6 { self.0.read::<u16>(&SK_NUM) } else { 0 }
     }
 
-    /// Whether it is an IPv4 or IPv6 socket without a port: one that is closed, or never was bound.
-    #[inline(always)]
-    pub fn has_no_port(self) -> bool {
-        let family = self.0.read::<u16>(&SK_FAMILY);
-        (family == AF_INET || family == AF_INET6) && self.0.read::<u16>(&SK_NUM) == 0
-    }
-
     /// Whether it is an IPv6 socket.
     #[inline(always)]
     pub fn is_ipv6(self) -> bool {
         self.0.read::<u16>(&SK_FAMILY) == AF_INET6
+    }
+
+    /// Port of the other end, host order.
+    #[inline(always)]
+    pub fn peer_port(self) -> u16 {
+        self.0.read::<u16>(&SK_DPORT).swap_bytes()
+    }
+
+    /// Address of the other end; an IPv4 address is mapped.
+    #[inline(always)]
+    pub fn peer_address(self) -> [u8; 16] {
+        let mut address = [0u8; 16];
+        if self.is_ipv6() {
+            let from = SK_DADDR6.load() as usize;
+            address[..8].copy_from_slice(&self.0.read_at::<u64>(from).to_ne_bytes());
+            address[8..].copy_from_slice(&self.0.read_at::<u64>(from + 8).to_ne_bytes());
+        } else {
+            address[10] = 0xff;
+            address[11] = 0xff;
+            address[12..].copy_from_slice(&self.0.read::<u32>(&SK_DADDR).to_ne_bytes());
+        }
+        address
     }
 
     /// Whether it is TCP and nothing else; MPTCP sockets report another protocol.

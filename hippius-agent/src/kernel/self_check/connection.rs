@@ -1,7 +1,7 @@
 //! The two connections of the self-check, and what is true of each.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -18,10 +18,14 @@ const ANNOUNCED_BYTES: u64 = 1 << 30;
 pub struct Truth {
     /// What it is called.
     pub name: &'static str,
-    /// Port of the server's side (`getsockname`).
-    pub port: u16,
+    /// Address of the server's side (`getsockname`).
+    pub server: SocketAddr,
     /// Cookie of the server's side (`SO_COOKIE`).
     pub cookie: u64,
+    /// Port of the client's side.
+    pub client_port: u16,
+    /// Cookie of the client's side.
+    pub client_cookie: u64,
     /// Head of the request.
     pub request: Vec<u8>,
     /// Head of the response.
@@ -30,6 +34,10 @@ pub struct Truth {
     pub received: u64,
     /// Bytes that the kernel accepted from the server.
     pub sent: u64,
+    /// Bytes that the kernel accepted from the client.
+    pub asked: u64,
+    /// Bytes that the client read.
+    pub answered: u64,
     /// The client sent a FIN.
     pub peer_ended: bool,
     /// How it ended, an `errno`.
@@ -38,8 +46,21 @@ pub struct Truth {
 
 /// A request, its response, a FIN each way.
 pub fn in_order(watch: &mut dyn FnMut(u16) -> io::Result<()>) -> io::Result<Truth> {
-    let (mut client, mut server) = pair(watch)?;
-    let mut truth = truth("connection", &server)?;
+    let (client, server) = pair(Ipv4Addr::LOCALHOST.into(), watch)?;
+    talk("connection", client, server)
+}
+
+/// The same on a connection that is there before it is watched, over IPv6 where there is such.
+pub fn opened_before(watch: &mut dyn FnMut(u16) -> io::Result<()>) -> io::Result<Truth> {
+    let unwatched = &mut |_| Ok(());
+    let pair = pair(Ipv6Addr::LOCALHOST.into(), unwatched).or_else(|_| pair(Ipv4Addr::LOCALHOST.into(), unwatched));
+    let (client, server) = pair?;
+    watch(server.local_addr()?.port())?;
+    talk("connection that was open before", client, server)
+}
+
+fn talk(name: &'static str, mut client: TcpStream, mut server: TcpStream) -> io::Result<Truth> {
+    let mut truth = truth(name, &client, &server)?;
     let number = truth.cookie;
     truth.request = format!("GET /self-check/{number:016x} HTTP/1.1\r\nHost: self-check\r\n\r\n").into_bytes();
     truth.response = format!("HTTP/1.1 200 OK\r\nX-Number: {number:016x}\r\nContent-Length: 0\r\n\r\n").into_bytes();
@@ -56,20 +77,22 @@ pub fn in_order(watch: &mut dyn FnMut(u16) -> io::Result<()>) -> io::Result<Trut
     server.read_exact(&mut [0]).err();
     truth.received = truth.request.len() as u64;
     truth.sent = truth.response.len() as u64;
+    (truth.asked, truth.answered) = (truth.received, truth.sent);
     truth.peer_ended = true;
     Ok(truth)
 }
 
 /// The client resets while bytes lie unread in the server's queue, and unsent in its buffer.
 pub fn reset(watch: &mut dyn FnMut(u16) -> io::Result<()>) -> io::Result<Truth> {
-    let (mut client, mut server) = pair(watch)?;
-    let mut truth = truth("connection that is reset", &server)?;
+    let (mut client, mut server) = pair(Ipv4Addr::LOCALHOST.into(), watch)?;
+    let mut truth = truth("connection that is reset", &client, &server)?;
     let body = READ_BYTES + UNREAD_BYTES;
     truth.request = format!("PUT /self-check HTTP/1.1\r\nContent-Length: {body}\r\n\r\n").into_bytes();
     truth.response = format!("HTTP/1.1 200 OK\r\nContent-Length: {ANNOUNCED_BYTES}\r\n\r\n").into_bytes();
     client.write_all(&[truth.request.as_slice(), &vec![b'x'; body]].concat())?;
     read(&mut server, truth.request.len() + READ_BYTES)?;
     truth.received = (truth.request.len() + READ_BYTES) as u64;
+    truth.asked = (truth.request.len() + body) as u64;
     server.write_all(&truth.response)?;
     truth.sent = truth.response.len() as u64;
     server.set_nonblocking(true)?;
@@ -89,9 +112,9 @@ pub fn reset(watch: &mut dyn FnMut(u16) -> io::Result<()>) -> io::Result<Truth> 
     Ok(truth)
 }
 
-/// A connection of which only the server's port is watched, from before its handshake on.
-fn pair(watch: &mut dyn FnMut(u16) -> io::Result<()>) -> io::Result<(TcpStream, TcpStream)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+/// A connection over `address` that is watched from before its handshake on.
+fn pair(address: IpAddr, watch: &mut dyn FnMut(u16) -> io::Result<()>) -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind((address, 0))?;
     // Handed down to accepted sockets: what the server may have unsent stays small.
     set(&listener, libc::SO_SNDBUF, &(64i32 << 10))?;
     let address = listener.local_addr()?;
@@ -112,27 +135,32 @@ fn pair(watch: &mut dyn FnMut(u16) -> io::Result<()>) -> io::Result<(TcpStream, 
     }
 }
 
-fn truth(name: &'static str, server: &TcpStream) -> io::Result<Truth> {
-    let mut cookie = 0u64;
-    let mut len = size_of::<u64>() as libc::socklen_t;
-    // SAFETY: both pointers are valid for the call, and `len` is the size of what the first points to.
-    let result = unsafe {
-        libc::getsockopt(server.as_raw_fd(), libc::SOL_SOCKET, libc::SO_COOKIE, (&raw mut cookie).cast(), &raw mut len)
-    };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
+fn truth(name: &'static str, client: &TcpStream, server: &TcpStream) -> io::Result<Truth> {
     Ok(Truth {
         name,
-        port: server.local_addr()?.port(),
-        cookie,
+        server: server.local_addr()?,
+        cookie: cookie(server)?,
+        client_port: client.local_addr()?.port(),
+        client_cookie: cookie(client)?,
         request: Vec::new(),
         response: Vec::new(),
         received: 0,
         sent: 0,
+        asked: 0,
+        answered: 0,
         peer_ended: false,
         error: 0,
     })
+}
+
+fn cookie(socket: &TcpStream) -> io::Result<u64> {
+    let mut cookie = 0u64;
+    let mut len = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: both pointers are valid for the call, and `len` is the size of what the first points to.
+    let result = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_COOKIE, (&raw mut cookie).cast(), &raw mut len)
+    };
+    if result == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
 }
 
 fn read(socket: &mut TcpStream, len: usize) -> io::Result<()> {

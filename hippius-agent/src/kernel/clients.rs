@@ -1,0 +1,65 @@
+//! The processes whose outgoing connections are watched, on the kernel's side.
+
+use std::collections::HashSet;
+use std::io::{self, Read};
+
+use aya::maps::{Array, HashMap, MapData};
+
+use super::error::LoadError;
+use super::iterator::Iterator;
+use super::watch::{PortSet, Watch};
+
+/// The maps that say which processes are clients, and the walk over what they have open.
+pub struct Clients {
+    pub(super) processes: HashMap<MapData, u32, u32>,
+    pub(super) started: HashMap<MapData, u32, u32>,
+    pub(super) outbound: Array<MapData, u32>,
+    pub(super) programs: Array<MapData, u32>,
+    pub(super) listened: Array<MapData, PortSet>,
+    /// Absent where the kernel cannot: connections that are open already stay unseen there.
+    pub(super) open: Option<Iterator>,
+}
+
+impl Clients {
+    /// Watches these processes, and what comes after them, from now on.
+    pub(super) fn watch(&mut self, watch: &Watch) -> Result<(), LoadError> {
+        self.outbound.set(0, u32::from(watch.outbound), 0)?;
+        self.programs.set(0, u32::from(watch.programs), 0)?;
+        let wanted: HashSet<u32> = watch.clients.iter().copied().collect();
+        let known: HashSet<u32> = self.processes.keys().flatten().collect();
+        for gone in known.difference(&wanted) {
+            // It may have ended meanwhile.
+            let _ = self.processes.remove(gone);
+        }
+        let new: Vec<u32> = wanted.difference(&known).copied().collect();
+        self.listened.set(0, watch.listened.0, 0)?;
+        self.add(&new)
+    }
+
+    /// Watches some more.
+    pub fn add(&mut self, processes: &[u32]) -> Result<(), LoadError> {
+        for process in processes {
+            self.processes.insert(process, 1, 0)?;
+        }
+        if !processes.is_empty() {
+            self.adopt().map_err(LoadError::Sweep)?;
+        }
+        Ok(())
+    }
+
+    /// Processes that have begun to run a program since this was last asked.
+    pub fn started(&mut self) -> Vec<u32> {
+        let started: Vec<u32> = self.started.keys().flatten().collect();
+        for process in &started {
+            let _ = self.started.remove(process);
+        }
+        started
+    }
+
+    /// Takes up the connections that clients have open already.
+    fn adopt(&self) -> io::Result<()> {
+        let Some(open) = &self.open else { return Ok(()) };
+        // The program writes nothing; reading makes it run.
+        open.walk()?.read_to_end(&mut Vec::new()).map(drop)
+    }
+}

@@ -1,0 +1,95 @@
+//! What is watched, as the kernel side wants it: ports of services, and processes whose own connections count.
+
+use std::path::Path;
+
+use super::listeners::{Listener, listeners};
+use super::loader::PORT_WORDS;
+use super::process;
+use crate::config::Config;
+
+/// One bit for each port.
+pub type PortSet = [u64; PORT_WORDS];
+
+/// Everything that the kernel side is told, and may be told anew while it runs.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    /// Ports whose sockets are watched.
+    pub ports: Ports,
+    /// Watch every port on which somebody begins to listen.
+    pub discover: bool,
+    /// Processes that begin to listen on a watched port are watched as clients, too.
+    pub outbound: bool,
+    /// Processes that begin to run a program are looked at: one may be a configured client.
+    pub programs: bool,
+    /// Ports on which anybody listens: what has one of them was accepted, and not opened by a client.
+    pub listened: Ports,
+    /// Processes whose outgoing connections are watched.
+    pub clients: Vec<u32>,
+}
+
+/// A set of ports.
+#[derive(Debug, Clone)]
+pub struct Ports(pub PortSet);
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self([0; PORT_WORDS])
+    }
+}
+
+impl Ports {
+    /// Adds one.
+    pub fn add(&mut self, port: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(port >> 6)) {
+            *word |= 1 << (port & 63);
+        }
+    }
+}
+
+impl Watch {
+    /// What the configuration asks for on this host as it is. `own` is the agent's port.
+    pub fn of(config: &Config, own: u16) -> Self {
+        let mut watch = Self {
+            discover: config.capture.discover || config.services.iter().any(|service| service.ports.is_empty()),
+            outbound: config.capture.outbound,
+            programs: !config.clients.is_empty(),
+            ..Self::default()
+        };
+        for range in config.services.iter().flat_map(|service| service.ports.ranges()) {
+            range.clone().for_each(|port| watch.ports.add(port));
+        }
+        let mut servers = Vec::new();
+        // Without the right to read other processes' descriptors the list lacks names, not ports.
+        for listener in listeners(Path::new("/proc")).unwrap_or_default() {
+            watch.listened.add(listener.port);
+            if is_wanted(config, &listener, own) {
+                watch.ports.add(listener.port);
+                servers.extend(listener.pid);
+            }
+        }
+        if config.capture.outbound {
+            watch.clients = process::with_descendants(&servers);
+        }
+        if !config.clients.is_empty() {
+            watch.clients.extend(process::all().into_iter().filter(|pid| is_client(config, *pid)));
+        }
+        watch.clients.retain(|pid| *pid != std::process::id());
+        watch
+    }
+}
+
+/// Whether a `[[client]]` of the configuration means this process.
+pub fn is_client(config: &Config, pid: u32) -> bool {
+    if config.clients.is_empty() {
+        return false;
+    }
+    let (comm, executable) = process::names(pid);
+    let command = process::command(pid);
+    config.client_of(comm.as_deref(), executable.as_deref(), command.as_deref()).is_some()
+}
+
+fn is_wanted(config: &Config, listener: &Listener, own: u16) -> bool {
+    let is_own = listener.port == own && listener.pid.is_none_or(|pid| pid == std::process::id());
+    let named = config.service_of(listener.port, listener.comm.as_deref(), listener.executable.as_deref()).is_some();
+    !is_own && (named || config.capture.discover)
+}

@@ -1,0 +1,44 @@
+//! Follows the processes whose connections are watched: their children are too, and those that have ended are not.
+
+use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
+use aya_ebpf::macros::btf_tracepoint;
+use aya_ebpf::programs::BtfTracePointContext;
+
+use crate::flows;
+use crate::kernel::fields::{Kernel, TASK_TGID};
+use crate::maps::{CLIENTS, PROGRAMS, STARTED};
+
+/// match-proto: void sched_process_fork(struct task_struct *parent, struct task_struct *child), since 4.4
+#[btf_tracepoint(function = "sched_process_fork")]
+pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
+    let parent = Kernel(ctx.arg::<*const u8>(0)).read::<u32>(&TASK_TGID);
+    let child = Kernel(ctx.arg::<*const u8>(1)).read::<u32>(&TASK_TGID);
+    // A thread is of its process.
+    if parent != child && flows::is_client(parent) {
+        // A full table is looked after by the agent, which knows the processes too.
+        let _ = CLIENTS.insert(child, 1, 0);
+    }
+    0
+}
+
+/// match-proto: void sched_process_exec(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm), since 4.4
+#[btf_tracepoint(function = "sched_process_exec")]
+pub fn sched_process_exec(_ctx: BtfTracePointContext) -> i32 {
+    if PROGRAMS.get(0).is_some_and(|programs| *programs != 0) {
+        // The agent looks often enough for the table not to be full.
+        let _ = STARTED.insert(flows::current_tgid(), 1, 0);
+    }
+    0
+}
+
+/// match-proto: void sched_process_exit(struct task_struct *p, …), since 4.4
+#[btf_tracepoint(function = "sched_process_exit")]
+pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
+    // SAFETY: no precondition.
+    let task = unsafe { bpf_get_current_pid_tgid() };
+    let (tgid, pid) = ((task >> 32) as u32, task as u32);
+    if tgid == pid {
+        let _ = CLIENTS.remove(tgid);
+    }
+    0
+}
