@@ -18,6 +18,14 @@ pub mod backend {
     pub const NONE: u32 = 0;
 }
 
+/// Processors, as values of the global `ARCH`.
+pub mod arch {
+    /// x86-64.
+    pub const X86_64: u32 = 0;
+    /// 64-bit Arm.
+    pub const AARCH64: u32 = 1;
+}
+
 /// What is looked up.
 #[derive(Debug, Clone, Copy)]
 pub enum Place {
@@ -83,7 +91,8 @@ fields! {
     FILES_FDT: TRACEPOINT, Member("files_struct", &["fdt"]);
     FDT_FD: TRACEPOINT, Member("fdtable", &["fd"]);
     FDT_MAX_FDS: TRACEPOINT, Member("fdtable", &["max_fds"]);
-    TASK_STATUS: TRACEPOINT, Member("task_struct", &["thread_info.status"]);
+    // Tells 32-bit calls. On 64-bit Arm there is no `status`, and the bit is one of the flags.
+    TASK_STATUS: TRACEPOINT, Member("task_struct", &["thread_info.status", "thread_info.flags"]);
     // The iterator of the message that a call was given (include/linux/uio.h). `type` became `iter_type` in 5.14, `iov`
     // became `__iov` in 6.4; user buffers without an array of segments came with 6.0.
     ITER_TYPE: FENTRY, Member("msghdr", &["msg_iter.iter_type", "msg_iter.type"]);

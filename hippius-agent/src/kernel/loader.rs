@@ -8,6 +8,7 @@ use aya::programs::{BtfTracePoint, FEntry, FExit, Iter, Program, ProgramFd};
 use aya::{Btf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use hippius_common::ABI_GLOBAL;
+use hippius_common::fields::arch;
 use hippius_common::loss::REASONS;
 
 use super::backend::{Attachment, Backend, Hook, PREFERENCE, plan};
@@ -246,6 +247,7 @@ fn load_object(settings: &Settings, backend: Backend, facts: &Facts, btf: &Btf) 
     let probe_log = u32::from(settings.probe_log);
     let tgid = std::process::id();
     let bit = backend.bit();
+    let arch = if cfg!(target_arch = "aarch64") { arch::AARCH64 } else { arch::X86_64 };
     let max_flows = if facts.get("HAS_STORAGE") == 0 { settings.max_flows } else { 1 };
     let mut loader = EbpfLoader::new();
     loader
@@ -254,6 +256,7 @@ fn load_object(settings: &Settings, backend: Backend, facts: &Facts, btf: &Btf) 
         .map_max_entries("FLOWS_BY_ADDRESS", max_flows)
         .map_max_entries("IGNORED_BY_ADDRESS", max_flows)
         .override_global("BACKEND", &bit, true)
+        .override_global("ARCH", &arch, true)
         .override_global(ABI_GLOBAL, &present, true)
         .override_global("WAKE_BYTES", &settings.wake_bytes, true)
         .override_global("PROBE_LOG", &probe_log, true)

@@ -1,5 +1,6 @@
 //! The only raw reads of kernel and user memory.
 
+pub mod arch;
 pub mod fields;
 pub mod message;
 pub mod socket;

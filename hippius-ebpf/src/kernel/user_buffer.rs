@@ -11,32 +11,9 @@ use hippius_common::fields::backend;
 use hippius_common::flow::Flow;
 use hippius_common::loss::{self, LossReason};
 
-use super::fields::{FDT_FD, FDT_MAX_FDS, FILES_FDT, Kernel, SK_SOCKET, SOCKET_FILE, TASK_FILES, TASK_STATUS};
+use super::arch::{Shape, system_call};
+use super::fields::{FDT_FD, FDT_MAX_FDS, FILES_FDT, Kernel, SK_SOCKET, SOCKET_FILE, TASK_FILES};
 use super::socket::Socket;
-
-/// x86-64 register offsets in `struct pt_regs` (arch/x86/include/uapi/asm/ptrace.h) and system call numbers.
-mod x86_64 {
-    pub const DX: usize = 96;
-    pub const SI: usize = 104;
-    pub const DI: usize = 112;
-    pub const ORIG_AX: usize = 120;
-    /// `TS_COMPAT` in `thread_info.status`: a 32-bit system call.
-    pub const TS_COMPAT: u32 = 2;
-
-    pub const READ: u64 = 0;
-    pub const WRITE: u64 = 1;
-    pub const READV: u64 = 19;
-    pub const WRITEV: u64 = 20;
-    pub const SENDTO: u64 = 44;
-    pub const RECVFROM: u64 = 45;
-    pub const SENDMSG: u64 = 46;
-    pub const RECVMSG: u64 = 47;
-    pub const RECVMMSG: u64 = 299;
-    pub const SENDMMSG: u64 = 307;
-    pub const PREADV2: u64 = 327;
-    pub const PWRITEV2: u64 = 328;
-}
-use x86_64 as arch;
 
 /// One of [`backend`]: how the calls are seen.
 #[unsafe(no_mangle)]
@@ -84,22 +61,16 @@ pub fn in_flight(socket: Socket) -> Result<InFlight, LossReason> {
     let task = Kernel(unsafe { bpf_get_current_task_btf() }.cast_const().cast());
     // SAFETY: `task` is a trusted task.
     let registers = Kernel(unsafe { bpf_task_pt_regs(task.0.cast_mut().cast()) } as *const u8);
-    if task.read::<u32>(&TASK_STATUS) & arch::TS_COMPAT != 0 {
-        return Err(loss::COMPAT32);
-    }
-    if !is_about(socket, task, registers.read_at::<u64>(arch::DI)) {
+    let call = system_call(task, registers)?;
+    if !is_about(socket, task, call.fd) {
         return Err(loss::NO_BUFFER);
     }
-    let second = registers.read_at::<u64>(arch::SI);
-    let third = registers.read_at::<u64>(arch::DX);
-    match registers.read_at::<u64>(arch::ORIG_AX) {
-        arch::READ | arch::WRITE | arch::SENDTO | arch::RECVFROM => Ok(InFlight::Buffer(UserBuffer::plain(second))),
-        arch::READV | arch::WRITEV | arch::PREADV2 | arch::PWRITEV2 => {
-            Ok(InFlight::Buffer(UserBuffer::scattered(second, third, 0)))
-        }
-        arch::SENDMSG | arch::RECVMSG => UserBuffer::of_message(second).map(InFlight::Buffer),
-        arch::SENDMMSG | arch::RECVMMSG => Ok(InFlight::Multi(MultiMessage { base: second, count: third })),
-        _ => Err(loss::NO_BUFFER),
+    match call.shape {
+        Shape::Buffer => Ok(InFlight::Buffer(UserBuffer::plain(call.second))),
+        Shape::Segments => Ok(InFlight::Buffer(UserBuffer::scattered(call.second, call.third, 0))),
+        Shape::Message => UserBuffer::of_message(call.second).map(InFlight::Buffer),
+        Shape::Messages => Ok(InFlight::Multi(MultiMessage { base: call.second, count: call.third })),
+        Shape::None => Err(loss::NO_BUFFER),
     }
 }
 

@@ -114,7 +114,7 @@ struct Qemu {
 impl Qemu {
     fn start(guest: &Guest, console: &Path, output: &Path) -> Result<Self> {
         let program = step::find_program("qemu-system-x86_64").context("qemu-system-x86_64 is not installed")?;
-        let words = format!("console=ttyS0 panic=-1 rdinit=/init {}", guest.words);
+        let words = format!("console=ttyS0 panic=-1 rdinit=/init lockdown=integrity {}", guest.words);
         let mut command = Command::new(program);
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
         command.args(["-accel", "tcg", "-smp", "1", "-m", "1536", "-cpu", guest.cpu]);

@@ -9,6 +9,7 @@ mkdir -p /dev/shm /run
 mount -t tmpfs tmp /tmp
 mount -t tmpfs shm /dev/shm
 mount -t bpf bpf /sys/fs/bpf
+mount -t securityfs security /sys/kernel/security
 ip link set lo up
 exec </dev/null >/dev/ttyS1 2>&1
 echo "@boot $(uname -r)"

@@ -1,6 +1,6 @@
 # The functional tests, once for each back-end of $HIPPIUS_PLAN (name:works or name:refused, separated by commas).
 export HIPPIUS_AGENT=/t/hippius-agent HIPPIUS_REQUIRE_BPF=1 HIPPIUS_SLOW=5 RUST_BACKTRACE=0
-export HIPPIUS_PROGRAMS=/tmp/programs
+export HIPPIUS_PROGRAMS=/tmp/programs HIPPIUS_LOCKDOWN=integrity
 run() {
     /t/kernels --test-threads=1 "$@"
 }

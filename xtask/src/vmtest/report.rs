@@ -13,7 +13,7 @@ const HEAD: &str = "\
 
 `cargo xtask vmtest [KERNEL…]` boots Debian's cloud kernels in qemu, with software emulation and one processor, puts the
 agent, nginx, Redis, curl and the servers of the tests into the guest, and runs one file of functional tests,
-[`tests/tests/kernels.rs`](../tests/tests/kernels.rs), once for each back-end. The same file runs with `cargo test` on the
+[`tests/tests/kernels/main.rs`](../tests/tests/kernels/main.rs), once for each back-end. The same file runs with `cargo test` on the
 kernel of the machine at hand. Every test compares with what the servers' own logs and the clients' own counts say; no
 difference is allowed.
 

@@ -2,7 +2,9 @@
 //! built there, in the guests of `cargo xtask vmtest`. Sizes are small enough for an emulator.
 //!
 //! `HIPPIUS_BACKEND` names the back-end that is asked for; `HIPPIUS_BACKEND_EXPECTED=refused` says that this kernel
-//! lacks its hooks: then only the refusal is tested.
+//! lacks its hooks: then only the refusal is tested. `HIPPIUS_LOCKDOWN` names the lockdown mode that is in force.
+
+mod storm;
 
 use std::process::Command;
 
@@ -66,6 +68,10 @@ fn the_back_end_in_use_is_the_one_that_was_asked_for() {
         ensure!(found.len() == 1, "{found:?}");
         if let Ok(wanted) = std::env::var("HIPPIUS_BACKEND") {
             ensure!(found.get(&wanted) == Some(&1), "asked for {wanted}, found {found:?}");
+        }
+        if let Ok(wanted) = std::env::var("HIPPIUS_LOCKDOWN") {
+            let modes = std::fs::read_to_string("/sys/kernel/security/lockdown")?;
+            ensure!(modes.contains(&format!("[{wanted}]")), "lockdown {wanted} is not in force: {modes}");
         }
         Ok(())
     });
