@@ -85,6 +85,11 @@ pub fn patterns(config: &RedisTarget) -> Vec<Box<str>> {
     patterns
 }
 
+/// Whether there is anything to count.
+pub fn is_wanted(config: &RedisTarget) -> bool {
+    !config.sweep.interval.is_zero() && (config.account_credits || !patterns(config).is_empty())
+}
+
 /// Sweeps again and again until it is dropped.
 pub async fn run(config: RedisTarget, results: Results) {
     let mut link = Link::new(&config);
