@@ -15,6 +15,7 @@ mod families;
 mod link;
 mod profile;
 mod questions;
+mod step;
 mod sweep;
 mod values;
 mod watched;
