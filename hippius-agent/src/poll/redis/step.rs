@@ -8,13 +8,14 @@ use super::info::Command;
 use std::time::Duration;
 
 /// How long a step may keep the server from other commands.
-const AIM: Duration = Duration::from_micros(50);
+const AIM: Duration = Duration::from_micros(80);
 /// Keys of the first steps, and the least that is asked for.
 const LEAST: u16 = 10;
 /// Steps before the server is asked how long they took: the first time, and later.
 const FIRST_LOOK: u32 = 16;
 const NEXT_LOOK: u32 = 512;
-/// Waking up, reading and writing, on both sides. What a step takes longer than this is the network's, and no load.
+/// What a step costs beside the server's own time: both sides wake up, read and write, and whoever comes at that moment
+/// waits for all of it. Measured on one host, with `GET`s in between; what a step takes longer is the network's, no load.
 const AROUND: Duration = Duration::from_micros(250);
 
 /// The steps of one sweep.
@@ -69,9 +70,9 @@ impl Steps {
         self.taken = self.taken.saturating_add(1);
     }
 
-    /// What a step counts as that took `took` from here.
+    /// What a step counts as that took `took` from here: the server's time for it where that is known.
     pub fn cost(&self, took: Duration) -> Duration {
-        self.server.map_or(took, |server| took.min(server + AROUND))
+        self.server.map_or(took.max(AROUND), |server| server + AROUND)
     }
 
     fn measure(&mut self, calls: f64, usec: f64) {
@@ -115,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn a_step_keeps_the_server_for_fifty_microseconds() {
+    fn a_step_keeps_the_server_for_eighty_microseconds() {
         for (us_per_key, most, batch) in
-            [(2.0, 100, 25), (0.2, 1000, 250), (0.2, 100, 100), (50.0, 100, 10), (50.0, 3, 3), (0.0, 100, 10)]
+            [(2.0, 100, 40), (0.2, 1000, 400), (0.2, 100, 100), (50.0, 100, 10), (50.0, 3, 3), (0.0, 100, 10)]
         {
             assert_eq!(after_looks(us_per_key, 4, 0.0, most).batch(), batch, "{us_per_key} us, {most}");
         }
@@ -146,6 +147,6 @@ mod tests {
         assert_eq!(Steps::new(100).cost(far), far);
         let steps = after_looks(2.0, 3, 0.0, 100);
         assert_eq!(steps.cost(far), AIM + AROUND);
-        assert_eq!(steps.cost(Duration::from_micros(90)), Duration::from_micros(90));
+        assert_eq!(Steps::new(100).cost(Duration::from_micros(90)), AROUND);
     }
 }
