@@ -81,7 +81,6 @@ fn count(recorder: &mut Recorder, service: ServiceId, ids: &[AccountId]) {
                 outcome: Outcome::Complete,
                 s3: Some(S3Operation { name: "GetObject", effect: Effect::None, payload: Payload::Download }),
                 error_code: None,
-                deleted_objects: None,
                 decoded_payload_bytes: None,
                 request: MessageBytes { head: 300, body: 0, framing: 0 },
                 response: MessageBytes { head: 200, body: 65_536, framing: 0 },

@@ -30,7 +30,6 @@ fn sample(service: ServiceId, account: AccountId) -> ExchangeSample<'static> {
         outcome: Outcome::Complete,
         s3: Some(PUT),
         error_code: None,
-        deleted_objects: None,
         decoded_payload_bytes: None,
         request: MessageBytes { head: 400, body: 65_536, framing: 0 },
         response: MessageBytes { head: 200, body: 0, framing: 0 },

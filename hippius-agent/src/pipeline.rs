@@ -3,6 +3,7 @@
 mod framed;
 mod open;
 mod outbound;
+pub mod placed;
 mod rays;
 mod services;
 

@@ -2,7 +2,7 @@
 //! the reference name every key.
 
 use hippius_agent::config::{
-    Backend, Config, Ports, Profile, QueryParameter, SecretUrl, Segment, Source, Surroundings, diff,
+    Backend, Candidate, Config, Ports, Profile, QueryParameter, SecretUrl, Segment, Source, Surroundings, diff,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -106,7 +106,7 @@ fn a_whole_service() {
     assert_eq!((&*shared.name, shared.method.as_deref(), shared.s3), ("share", None, false));
     assert_eq!(shared.path.segments, [Segment::Literal("share".into()), Segment::Rest]);
 
-    let name_of = |port, comm| config.service_of(port, comm, None).map(|service| &*service.name);
+    let name_of = |port, comm| owner(&config, Candidate { port, comm, ..Candidate::default() });
     assert_eq!(name_of(8105, Some("uvicorn")), Some("api"));
     assert_eq!(name_of(8105, Some("nginx")), None);
     assert_eq!(name_of(8105, None), None);
@@ -117,8 +117,31 @@ fn a_whole_service() {
 fn two_containers_may_use_one_port() {
     let service = |name, process| format!("[[service]]\nname = \"{name}\"\nports = [80]\nprocess = \"{process}\"\n");
     let config = accepted(&(service("web", "nginx") + &service("api", "uvicorn")));
-    assert_eq!(config.service_of(80, Some("uvicorn"), None).map(|service| &*service.name), Some("api"));
-    assert_eq!(config.service_of(80, Some("nginx"), None).map(|service| &*service.name), Some("web"));
+    let name_of = |port, comm| owner(&config, Candidate { port, comm, ..Candidate::default() });
+    assert_eq!(name_of(80, Some("uvicorn")), Some("api"));
+    assert_eq!(name_of(80, Some("nginx")), Some("web"));
+}
+
+fn owner<'c>(config: &'c Config, candidate: Candidate<'_>) -> Option<&'c str> {
+    config.service_of(&candidate).map(|service| &*service.name)
+}
+
+#[test]
+fn a_service_may_be_named_by_its_container_alone() {
+    let config = accepted(
+        "[[service]]\nname = \"api\"\ncontainer = \"api*\"\nnamespace = \"s3\"\n\
+         [[service]]\nname = \"gateway\"\nports = [80]\npod = \"gateway-*\"\n\
+         [[service]]\nname = \"other\"\nports = [80]\npod = \"other-*\"\n",
+    );
+    let within = |port, container, pod, namespace| {
+        let candidate = Candidate { port, container, pod, namespace, ..Candidate::default() };
+        owner(&config, candidate)
+    };
+    assert_eq!(within(9, Some("api-1"), Some("x"), Some("s3")), Some("api"));
+    assert_eq!(within(9, Some("api-1"), Some("x"), Some("default")), None);
+    assert_eq!(within(80, Some("main"), Some("gateway-7d"), Some("s3")), Some("gateway"));
+    assert_eq!(within(80, Some("main"), Some("other-7d"), Some("s3")), Some("other"));
+    assert_eq!(within(80, None, None, None), None);
 }
 
 #[test]

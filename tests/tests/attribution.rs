@@ -157,7 +157,33 @@ fn seed_phrase_finds_its_main_account_in_redis() {
 fn bucket_owner_in_postgres_is_the_main_account_of_a_seed_phrase() {
     lab::with_agent("postgres", |lab| {
         let postgres = Postgres::start(&lab.workdir)?;
-        postgres.sql(&format!(
+        bucket_of_owner(&postgres)?;
+        let section = format!("[attribution.postgres]\nurl = {:?}", postgres.url());
+        let head = request("GET", "/photos/key", &[&sigv4(&access_key(SEED))]);
+        lands_on(lab, |port| service("hippius-2025", "")(port).section(&section), &head, OWNER, None)
+    });
+}
+
+#[test]
+fn postgres_is_asked_over_tls_and_not_at_all_where_its_certificate_is_not_trusted() {
+    lab::with_agent("postgres-tls-accounts", |lab| {
+        let postgres = Postgres::start_tls_only(&lab.workdir)?;
+        bucket_of_owner(&postgres)?;
+        let section = |mode: &str, ca: &str| {
+            let words = format!("sslmode={mode}&sslrootcert={}", lab.workdir.join(ca).display());
+            format!("[attribution.postgres]\nurl = {:?}", postgres.url().replace("sslmode=disable", &words))
+        };
+        let head = request("GET", "/photos/key", &[&sigv4(&access_key(SEED))]);
+        let config = |section: String| move |port| service("hippius-2025", "")(port).section(&section);
+        lands_on(lab, config(section("verify-full", "authority.crt")), &head, OWNER, None)?;
+        lands_on(lab, config(section("verify-full", "stranger.crt")), &head, "unknown", Some(SEED_ADDRESS))?;
+        lands_on(lab, config(section("require", "stranger.crt")), &head, "unknown", Some(SEED_ADDRESS))
+    });
+}
+
+/// The tables of 2025 as far as they are asked, with one bucket.
+fn bucket_of_owner(postgres: &Postgres) -> Result<()> {
+    let made = postgres.sql(&format!(
             "CREATE TABLE users (main_account_id text PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now());
              CREATE TABLE buckets (bucket_id uuid PRIMARY KEY, bucket_name text NOT NULL, created_at timestamptz NOT NULL
                DEFAULT now(), is_public boolean NOT NULL DEFAULT false, tags jsonb, main_account_id text NOT NULL
@@ -165,11 +191,8 @@ fn bucket_owner_in_postgres_is_the_main_account_of_a_seed_phrase() {
              INSERT INTO users (main_account_id) VALUES ('{OWNER}');
              INSERT INTO buckets (bucket_id, bucket_name, main_account_id)
                VALUES ('00000000-0000-0000-0000-000000000001', 'photos', '{OWNER}')"
-        ))?;
-        let section = format!("[attribution.postgres]\nurl = {:?}", postgres.url());
-        let head = request("GET", "/photos/key", &[&sigv4(&access_key(SEED))]);
-        lands_on(lab, |port| service("hippius-2025", "")(port).section(&section), &head, OWNER, None)
-    });
+    ));
+    made.map(drop)
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! A primary with a streaming standby, and a server that speaks TLS only.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::ensure;
 use hippius_tests::config::Config;
 use hippius_tests::metrics::Metrics;
-use hippius_tests::process;
-use hippius_tests::servers::postgres::{PASSWORD, Postgres, own};
+use hippius_tests::servers::postgres::{PASSWORD, Postgres};
 use hippius_tests::{lab, polled, wait};
 
 #[test]
@@ -57,40 +56,12 @@ fn a_standby_and_its_primary_say_what_they_are() {
     });
 }
 
-/// An authority, and a certificate for 127.0.0.1 from it.
-fn certificates(folder: &std::path::Path) -> Result<()> {
-    let new = |name: &str| {
-        let mut openssl = std::process::Command::new("openssl");
-        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", &format!("/CN={name}")]);
-        openssl.args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.crt")]).current_dir(folder);
-        openssl
-    };
-    process::run(&mut new("authority"))?;
-    let mut server = new("server");
-    server.args(["-CA", "authority.crt", "-CAkey", "authority.key", "-addext", "subjectAltName=IP:127.0.0.1"]);
-    process::run(server.args(["-addext", "basicConstraints=CA:FALSE"]))?;
-    own(&folder.join("server.key"))
-}
-
 #[test]
 fn a_server_with_tls_only_is_polled_and_its_certificate_is_checked() {
     lab::with_agent("postgres-tls", |lab| {
-        certificates(lab.workdir.path())?;
-        let file = |name: &str| lab.workdir.join(name).display().to_string();
-        let options = [
-            "ssl=on".to_owned(),
-            format!("ssl_cert_file={}", file("server.crt")),
-            format!("ssl_key_file={}", file("server.key")),
-        ];
-        let mut postgres = Postgres::start_with(&lab.workdir, &options.each_ref().map(String::as_str))?;
+        let postgres = Postgres::start_tls_only(&lab.workdir)?;
         postgres.monitor()?;
-        // From now on only with TLS.
-        let rules = postgres.folder().join("data/pg_hba.conf");
-        std::fs::write(&rules, "hostssl all all 127.0.0.1/32 scram-sha-256\nlocal all all trust\n")
-            .context("pg_hba")?;
-        postgres.server.process.stop(libc::SIGINT, wait::WIDE)?;
-        postgres.tls_only();
-        postgres.start_again(&lab.workdir)?;
+        let file = |name: &str| lab.workdir.join(name).display().to_string();
         let url = |mode: &str| postgres.url_as("watcher", PASSWORD).replace("sslmode=disable", mode);
         let trusted = format!("sslmode=verify-full&sslrootcert={}", file("authority.crt"));
         let config = Config::new()

@@ -7,6 +7,7 @@ pub mod host;
 pub mod memory;
 pub mod services;
 pub mod sources;
+pub mod targets;
 
 use crate::config::Config;
 use crate::kernel::listeners;
@@ -90,6 +91,7 @@ pub fn run(config: &Config, host: &Host) -> std::io::Result<Vec<Finding>> {
     findings.push(services::listen_address(config.listen, found.as_deref().unwrap_or_default()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     findings.extend(runtime.block_on(sources::checks(&config.attribution)));
+    findings.extend(runtime.block_on(targets::checks(&config.redis, &config.postgres)));
     Ok(findings)
 }
 

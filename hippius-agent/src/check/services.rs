@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::config::{Config, Service};
+use crate::kernel::container::Containers;
 use crate::kernel::listeners::Listener;
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
@@ -63,23 +64,28 @@ fn overview(listeners: &[Listener]) -> Finding {
 }
 
 fn configured(config: &Config, service: &Service, listeners: &[Listener]) -> Finding {
+    let mut containers = Containers::default();
     // The first service that fits takes the socket, so an earlier one may have it.
-    let fits = |listener: &&Listener| {
-        config
-            .service_of(listener.port, listener.comm.as_deref(), listener.executable.as_deref())
-            .is_some_and(|first| first.name == service.name)
+    let mut fits = |listener: &&Listener| {
+        let container = listener.pid.and_then(|pid| containers.of(pid));
+        let candidate = listener.candidate();
+        let candidate = container.as_ref().map_or(candidate, |container| container.describe(candidate));
+        config.service_of(&candidate).is_some_and(|first| first.name == service.name)
     };
-    let sockets: Vec<String> = listeners.iter().filter(fits).map(described).collect();
+    let sockets: Vec<String> = listeners.iter().filter(&mut fits).map(described).collect();
     if !sockets.is_empty() {
         return Finding::ok(SUBJECT, format!("\"{}\" listens: {}", service.name, sockets.join(", ")));
     }
-    let wanted = match (&service.process, service.ports.is_empty()) {
-        (Some(process), true) => format!("a process \"{}\"", process.as_str()),
-        (Some(process), false) => format!("a process \"{}\" on port {}", process.as_str(), service.ports),
-        (None, _) => format!("port {}", service.ports),
+    let process = service.process.as_ref().map(|process| format!("process \"{}\"", process.as_str()));
+    let ports = (!service.ports.is_empty()).then(|| format!("port {}", service.ports));
+    let wanted: Vec<String> = process.into_iter().chain(service.within.described()).chain(ports).collect();
+    let detail = format!("nothing listens that is \"{}\" ({})", service.name, wanted.join(", "));
+    let advice = if service.within.is_any() {
+        "start it, or correct its \"ports\" and \"process\""
+    } else {
+        "start it, or correct its table; names of containers are in files that only root may read (docs/operations.md)"
     };
-    let detail = format!("nothing listens that is \"{}\" ({wanted})", service.name);
-    Finding::warn(SUBJECT, detail, "start it, or correct its \"ports\" and \"process\"")
+    Finding::warn(SUBJECT, detail, advice)
 }
 
 /// `8000 uvicorn (pid 7)`

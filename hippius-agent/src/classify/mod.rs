@@ -27,15 +27,14 @@ use target::Target;
 /// What an S3 operation does to objects and buckets, for the counters of created and deleted things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Effect {
-    /// Nothing is created or deleted.
+    /// Nothing is created or deleted, or nobody knows how much: the keys of `DeleteObjects` stand in a body, which is
+    /// not captured.
     #[default]
     None,
     /// One object is created (`PutObject`, `CopyObject`, `CompleteMultipartUpload`, `PostObject`).
     ObjectCreated,
     /// One object is deleted (`DeleteObject`).
     ObjectDeleted,
-    /// Several objects are deleted (`DeleteObjects`); how many stands in the request's body.
-    ObjectsDeleted,
     /// `CreateBucket`.
     BucketCreated,
     /// `DeleteBucket`.

@@ -21,13 +21,12 @@ impl FromStr for Effect {
             "none" => Ok(Self::None),
             "object_created" => Ok(Self::ObjectCreated),
             "object_deleted" => Ok(Self::ObjectDeleted),
-            "objects_deleted" => Ok(Self::ObjectsDeleted),
             "bucket_created" => Ok(Self::BucketCreated),
             "bucket_deleted" => Ok(Self::BucketDeleted),
             _ => Err(UnknownWord {
                 what: "effect",
                 word: word.to_owned(),
-                allowed: "\"none\", \"object_created\", \"object_deleted\", \"objects_deleted\", \"bucket_created\", \"bucket_deleted\"",
+                allowed: "\"none\", \"object_created\", \"object_deleted\", \"bucket_created\", \"bucket_deleted\"",
             }),
         }
     }
@@ -56,7 +55,7 @@ mod tests {
 
     #[test]
     fn words_are_read_and_others_refused_with_what_is_allowed() {
-        assert_eq!("objects_deleted".parse(), Ok(Effect::ObjectsDeleted));
+        assert_eq!("object_deleted".parse(), Ok(Effect::ObjectDeleted));
         assert_eq!("upload".parse(), Ok(Payload::Upload));
         let error = "Upload".parse::<Payload>().expect_err("lower case only").to_string();
         assert_eq!(error, "unknown payload \"Upload\"; allowed are \"none\", \"upload\", \"download\"");

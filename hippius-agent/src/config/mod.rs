@@ -10,6 +10,7 @@
 mod attribution;
 mod capture;
 mod client;
+mod container;
 mod diff;
 mod error;
 mod labels;
@@ -30,6 +31,7 @@ mod suggest;
 pub use attribution::{Attribution, SOURCES, Source};
 pub use capture::{BACKENDS, Backend, Capture};
 pub use client::Client;
+pub use container::{Candidate, ContainerPattern};
 pub use diff::{Applies, Changes, applies, diff};
 pub use error::{ConfigErrors, Problem};
 pub use labels::Labels;
@@ -131,11 +133,16 @@ impl Config {
         service.operations.iter().chain(&self.operations)
     }
 
-    /// The service that a listening socket belongs to: the first in the file whose ports and process both fit.
-    pub fn service_of(&self, port: u16, comm: Option<&str>, executable: Option<&str>) -> Option<&Service> {
+    /// The service that a listening socket belongs to: the first in the file of which everything fits that it says.
+    pub fn service_of(&self, candidate: &Candidate<'_>) -> Option<&Service> {
+        let process = |service: &Service| {
+            let pattern = service.process.as_ref();
+            pattern.is_none_or(|pattern| pattern.matches(candidate.comm, candidate.executable))
+        };
         let fits = |service: &&Service| {
-            (service.ports.is_empty() || service.ports.contains(port))
-                && service.process.as_ref().is_none_or(|process| process.matches(comm, executable))
+            (service.ports.is_empty() || service.ports.contains(candidate.port))
+                && process(service)
+                && service.within.matches(candidate)
         };
         self.services.iter().find(fits)
     }

@@ -68,7 +68,7 @@ pub struct Sweep {
     pub interval: Duration,
     /// Most of the server's time that it may take, in percent.
     pub duty_percent: u8,
-    /// `COUNT` of each `SCAN`.
+    /// Most keys per step (`COUNT` of `SCAN`).
     pub batch: u16,
     /// A database of more keys than this is not swept.
     pub max_keys: u64,
@@ -76,7 +76,7 @@ pub struct Sweep {
 
 impl Default for Sweep {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(300), duty_percent: 2, batch: 100, max_keys: 20_000_000 }
+        Self { interval: Duration::from_secs(300), duty_percent: 1, batch: 100, max_keys: 20_000_000 }
     }
 }
 

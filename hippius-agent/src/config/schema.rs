@@ -43,7 +43,19 @@ pub const LABELS: SectionSpec =
 pub const SERVICE: SectionSpec = SectionSpec {
     path: "service",
     repeated: true,
-    keys: &["name", "ports", "process", "profile", "behind_gateway", "client_facing", "virtual_hosts", "operation"],
+    keys: &[
+        "name",
+        "ports",
+        "process",
+        "container",
+        "pod",
+        "namespace",
+        "profile",
+        "behind_gateway",
+        "client_facing",
+        "virtual_hosts",
+        "operation",
+    ],
 };
 /// `[[client]]`: further processes whose outgoing connections are watched.
 pub const CLIENT: SectionSpec = SectionSpec { path: "client", repeated: true, keys: &["name", "process", "command"] };

@@ -1,5 +1,6 @@
 //! `[[service]]`: what is watched.
 
+use super::container::{self, ContainerPattern};
 use super::error::{Refusal, shown};
 use super::operation::{self, Operation, checked, required};
 use super::ports::{self, Ports, named};
@@ -8,7 +9,7 @@ use super::read::{Found, Place, Section};
 use super::schema;
 use std::sync::Arc;
 
-/// One watched service. A socket belongs to the first service in the file whose ports and process both fit.
+/// One watched service. A socket belongs to the first service in the file of which everything fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// The `service` label.
@@ -17,6 +18,8 @@ pub struct Service {
     pub ports: Ports,
     /// Process that listens; `None` means any.
     pub process: Option<ProcessPattern>,
+    /// Containers that it runs in.
+    pub within: ContainerPattern,
     /// What it speaks.
     pub profile: Profile,
     /// Whether its peers are a trusted gateway, so that `X-Hippius-*` request headers are believed.
@@ -78,8 +81,10 @@ fn read(section: &Section<'_>, profile: Profile, gateway: bool) -> Option<Read> 
     let name = required(section, "name").and_then(|found| checked(section, found, name));
     let ports = section.has("ports").then(|| ports::read(section)).flatten();
     let process = section.string("process").and_then(|found| checked(section, found, process));
-    if !section.has("ports") && !section.has("process") {
-        let refusal = Refusal::new("nothing says which sockets are meant").allowed("\"ports\", \"process\", or both");
+    let within = ContainerPattern::read(section);
+    if !["ports", "process"].into_iter().chain(container::KEYS).any(|key| section.has(key)) {
+        let refusal = Refusal::new("nothing says which sockets are meant")
+            .allowed("\"ports\", \"process\", \"container\", \"pod\", \"namespace\", or several of them");
         section.reading().refuse(&section.place, refusal);
     }
     let behind_gateway = behind_gateway(section, profile);
@@ -88,12 +93,13 @@ fn read(section: &Section<'_>, profile: Profile, gateway: bool) -> Option<Read> 
     let operations = operation::read_all(&section.sections(&schema::SERVICE_OPERATION));
     let (ports, ports_place) = ports.map_or((Ports::default(), None), |found| (found.value, Some(found.place)));
     let name = name?;
-    let service = Service { name, ports, process, profile, behind_gateway, client_facing, virtual_hosts, operations };
+    let service =
+        Service { name, ports, process, within, profile, behind_gateway, client_facing, virtual_hosts, operations };
     Some(Read { service, table: section.place_of("name"), ports: ports_place })
 }
 
 /// Refuses a name that is taken, and ports that another service has already: two services may share ports only where
-/// both name a process, and not the same one (two containers may both use port 8000).
+/// both name a process, a container, a pod or a namespace, and not the same one.
 fn refuse_clashes(section: &Section<'_>, read: &Read, earlier: &[Read]) {
     let reading = section.reading();
     let Read { service, table, ports } = read;
@@ -101,14 +107,14 @@ fn refuse_clashes(section: &Section<'_>, read: &Read, earlier: &[Read]) {
         let line = reading.line(&same.table);
         reading.refuse(table, format!("the name \"{}\" is taken by the service in line {line}", service.name));
     }
-    let told_apart = |other: &Service| match (&service.process, &other.process) {
-        (Some(mine), Some(theirs)) => mine != theirs,
-        _ => false,
+    let told_apart = |other: &Service| {
+        let by_process = matches!((&service.process, &other.process), (Some(mine), Some(theirs)) if mine != theirs);
+        by_process || service.within.differs(&other.within)
     };
     for other in earlier.iter().map(|read| &read.service).filter(|other| !told_apart(other)) {
         let (Some(shared), Some(place)) = (service.ports.overlap(&other.ports), ports) else { continue };
         let refusal = format!("{} belongs to the service \"{}\" already", named(&shared), other.name);
-        let allowed = "ports of its own, or a different \"process\" for each of the two";
+        let allowed = "ports of its own, or a different \"process\" or \"container\" for each of the two";
         reading.refuse(place, Refusal::new(refusal).allowed(allowed));
     }
 }

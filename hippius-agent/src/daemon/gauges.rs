@@ -6,8 +6,10 @@ use hippius_common::flow::kind;
 use prometheus::IntCounter;
 
 use crate::attribute::store::counters::{LookupSnapshot, RESULTS, SOURCES};
+use crate::kernel::container::Container;
 use crate::kernel::loader::Controls;
 use crate::pipeline::Pipeline;
+use crate::pipeline::placed::Change;
 use crate::record::agent::{AgentMetrics, follow};
 
 /// Totals that are counted elsewhere, as they stood last time.
@@ -68,6 +70,25 @@ impl Gauges {
             self.metrics.account_lookup_seconds.observe(took.as_secs_f64());
         }
         self.probes(controls);
+        self.containers(pipeline);
+    }
+
+    fn containers(&self, pipeline: &mut Pipeline) {
+        let info = &self.metrics.service_container_info;
+        let refused = pipeline.settle_containers(|service, container, change| {
+            let Container { id, pod_uid, names } = container;
+            let name = |name: &Option<Box<str>>| name.as_deref().unwrap_or_default().to_owned();
+            let (container, pod, namespace) = (name(&names.container), name(&names.pod), name(&names.namespace));
+            let labels = [service, id, &container, &pod, &namespace, pod_uid.as_deref().unwrap_or_default()];
+            match change {
+                Change::Begun => info.with_label_values(&labels).set(1),
+                // Only what was shown ends, so there is a series to take away.
+                Change::Ended => drop(info.remove_label_values(&labels)),
+            }
+        });
+        if refused > 0 {
+            self.metrics.events_lost.with_label_values(&["containers_full"]).inc_by(refused);
+        }
     }
 
     fn lookups(&mut self, snapshot: &LookupSnapshot) {

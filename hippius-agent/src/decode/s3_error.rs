@@ -1,4 +1,4 @@
-//! S3 error codes and the number of keys in a `DeleteObjects` request, from the beginnings of bodies.
+//! S3 error codes, from the beginnings of bodies.
 //!
 //! A code becomes a label, so it is checked here: letters and digits, at most 64 of them. How many different ones
 //! are kept is for the recorder to bound; [`known_code`] tells the usual ones from those that anybody can invent.
@@ -42,25 +42,6 @@ pub fn body_code(body: &[u8]) -> Option<&str> {
     }
 }
 
-/// How many objects a `DeleteObjects` request names (page "DeleteObjects" in the Amazon S3 API Reference).
-///
-/// `None` unless the whole body was seen (`complete`) and is a `<Delete>` document to its end: a part of it would
-/// give a wrong number.
-pub fn count_delete_objects(body: &[u8], complete: bool) -> Option<u64> {
-    if !complete {
-        return None;
-    }
-    let body = body.trim_ascii_start();
-    match without_chunks(body) {
-        None => count_objects(body),
-        // aws-chunked content may travel in chunked coding: two layers at most.
-        Some(outer) => match without_chunks(&outer) {
-            None => count_objects(&outer),
-            Some(inner) => count_objects(&inner),
-        },
-    }
-}
-
 fn code_text(body: &[u8]) -> Option<&[u8]> {
     let mut elements = Elements::new(body);
     let root = elements.next()?;
@@ -72,23 +53,6 @@ fn code_text(body: &[u8]) -> Option<&[u8]> {
     // A text that is not followed by a tag may be cut off.
     let end = memchr::memchr(b'<', code.rest)?;
     code.rest.get(..end)
-}
-
-fn count_objects(body: &[u8]) -> Option<u64> {
-    let mut elements = Elements::new(body);
-    let root = elements.next()?;
-    if root.closes || root.name != b"Delete" {
-        return None;
-    }
-    let mut count = 0;
-    for element in elements {
-        match (element.name, element.closes) {
-            (b"Object", false) => count += 1,
-            (b"Delete", true) => return Some(count),
-            _ => {}
-        }
-    }
-    None
 }
 
 fn label(code: &[u8]) -> Option<&str> {

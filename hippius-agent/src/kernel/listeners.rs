@@ -4,6 +4,7 @@
 //! Which process holds a socket is known only where its descriptors may be read (`CAP_SYS_PTRACE`, or the same user);
 //! elsewhere it is `None`.
 
+use crate::config::Candidate;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -24,6 +25,14 @@ pub struct Listener {
     pub comm: Option<String>,
     /// File name of that process's executable.
     pub executable: Option<String>,
+}
+
+impl Listener {
+    /// What a selector of the configuration looks at, the container left out.
+    pub fn candidate(&self) -> Candidate<'_> {
+        let (comm, executable) = (self.comm.as_deref(), self.executable.as_deref());
+        Candidate { port: self.port, comm, executable, ..Candidate::default() }
+    }
 }
 
 /// A line of `/proc/net/tcp` or `tcp6` that is a listening socket.

@@ -6,6 +6,7 @@ pub mod backend;
 pub mod btf;
 pub mod clients;
 pub mod clock;
+pub mod container;
 pub mod error;
 pub mod facts;
 pub mod harden;

@@ -10,6 +10,11 @@ pub fn names(pid: u32) -> (Option<String>, Option<String>) {
     (comm, executable)
 }
 
+/// Whether a process of this number runs.
+pub fn exists(pid: u32) -> bool {
+    std::path::Path::new(&format!("/proc/{pid}")).exists()
+}
+
 /// The command line, arguments separated by spaces. It may hold secrets: to be matched, and not to be shown.
 pub fn command(pid: u32) -> Option<String> {
     let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;

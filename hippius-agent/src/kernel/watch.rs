@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::container::Containers;
 use super::listeners::{Listener, listeners};
 use super::loader::PORT_WORDS;
 use super::process;
@@ -58,11 +59,11 @@ impl Watch {
         for range in config.services.iter().flat_map(|service| service.ports.ranges()) {
             range.clone().for_each(|port| watch.ports.add(port));
         }
-        let mut servers = Vec::new();
+        let (mut servers, mut containers) = (Vec::new(), Containers::default());
         // Without the right to read other processes' descriptors the list lacks names, not ports.
         for listener in listeners(Path::new("/proc")).unwrap_or_default() {
             watch.listened.add(listener.port);
-            if is_wanted(config, &listener, own) {
+            if is_wanted(config, &mut containers, &listener, own) {
                 watch.ports.add(listener.port);
                 servers.extend(listener.pid);
             }
@@ -88,8 +89,10 @@ pub fn is_client(config: &Config, pid: u32) -> bool {
     config.client_of(comm.as_deref(), executable.as_deref(), command.as_deref()).is_some()
 }
 
-fn is_wanted(config: &Config, listener: &Listener, own: u16) -> bool {
+fn is_wanted(config: &Config, containers: &mut Containers, listener: &Listener, own: u16) -> bool {
     let is_own = listener.port == own && listener.pid.is_none_or(|pid| pid == std::process::id());
-    let named = config.service_of(listener.port, listener.comm.as_deref(), listener.executable.as_deref()).is_some();
-    !is_own && (named || config.capture.discover)
+    let container = listener.pid.and_then(|pid| containers.of(pid));
+    let candidate = listener.candidate();
+    let candidate = container.as_ref().map_or(candidate, |container| container.describe(candidate));
+    !is_own && (config.capture.discover || config.service_of(&candidate).is_some())
 }

@@ -103,7 +103,6 @@ impl Open {
             outcome: finished.outcome,
             s3: self.class.s3.filter(|_| service.client_facing),
             error_code: self.error_code.as_deref(),
-            deleted_objects: None,
             decoded_payload_bytes: self.decoded_payload,
             request: finished.request,
             response: finished.response,

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use super::placed::Placed;
 use crate::attribute::rules::{Profile as RuleProfile, RuleSet};
 use crate::classify::{Classifier, Profile, RouteRule};
-use crate::config::{self, Config, Operation, Segment};
+use crate::config::{self, Candidate, Config, Operation, Segment};
+use crate::kernel::container::Containers;
 use crate::kernel::process;
 use crate::record::sample::ServiceId;
 use crate::record::series::Batch;
@@ -36,6 +38,9 @@ pub struct Services {
     /// By listening port and process; `None` for those that nobody asked about.
     known: HashMap<(u16, u32), Option<u32>>,
     named: HashMap<String, u32>,
+    containers: Containers,
+    /// Which of them run in which containers.
+    pub(super) placed: Placed,
 }
 
 /// Most pairs of port and process that are remembered; beyond it they are looked up again.
@@ -53,11 +58,22 @@ impl Services {
             return *known;
         }
         let (comm, executable) = process::names(tgid);
-        let index = match config.service_of(port, comm.as_deref(), executable.as_deref()) {
-            Some(service) => Some(self.configured(config, batch, service)),
-            None if config.capture.discover => Some(self.discovered(config, batch, comm.as_deref(), port)),
+        let container = self.containers.of(tgid);
+        let candidate =
+            Candidate { port, comm: comm.as_deref(), executable: executable.as_deref(), ..Candidate::default() };
+        let candidate = container.as_ref().map_or(candidate, |container| container.describe(candidate));
+        let found = match config.service_of(&candidate) {
+            Some(service) => Some((self.configured(config, batch, service), service.name.to_string())),
+            None if config.capture.discover => {
+                let name = format!("{}:{port}", comm.as_deref().unwrap_or("unknown"));
+                Some((self.discovered(config, batch, &name), name))
+            }
             None => None,
         };
+        if let (Some((_, name)), Some(container)) = (&found, &container) {
+            self.placed.add(name, container, tgid);
+        }
+        let index = found.map(|(index, _)| index);
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
@@ -84,14 +100,13 @@ impl Services {
         self.add(service.name.to_string(), built)
     }
 
-    fn discovered(&mut self, config: &Config, batch: &mut Batch<'_>, comm: Option<&str>, port: u16) -> u32 {
-        let name = format!("{}:{port}", comm.unwrap_or("unknown"));
-        if let Some(index) = self.named.get(&name) {
+    fn discovered(&mut self, config: &Config, batch: &mut Batch<'_>, name: &str) -> u32 {
+        if let Some(index) = self.named.get(name) {
             return *index;
         }
         let operations: Vec<RouteRule> = config.operations.iter().map(route).collect();
         let built = Service {
-            id: batch.service(&name),
+            id: batch.service(name),
             classifier: classifier(Profile::Http, &[], &operations),
             rules: RuleSet::new(RuleProfile::Http, false),
             profile: RuleProfile::Http,
@@ -100,7 +115,7 @@ impl Services {
             plain: true,
             behind_gateway: false,
         };
-        self.add(name, built)
+        self.add(name.to_owned(), built)
     }
 
     fn add(&mut self, name: String, service: Service) -> u32 {

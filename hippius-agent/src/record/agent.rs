@@ -38,6 +38,8 @@ pub struct AgentMetrics {
     registry: Registry,
     /// `hippius_agent_backend_info{backend}`: set the back-end in use to 1.
     pub backend_info: IntGaugeVec,
+    /// `hippius_service_container_info{service,container_id,container,pod,namespace,pod_uid}`
+    pub service_container_info: IntGaugeVec,
     /// `hippius_agent_events_total{kind}`
     pub events: IntCounterVec,
     /// `hippius_agent_events_lost_total{reason}`
@@ -76,6 +78,7 @@ impl AgentMetrics {
         target.with_label_values(&["hippius-agent", build.version]).set(1);
         let metrics = Self {
             backend_info: int_gauge(&registry, "hippius_agent_backend_info")?,
+            service_container_info: int_gauge(&registry, "hippius_service_container_info")?,
             events: int_counter(&registry, "hippius_agent_events_total")?,
             events_lost: int_counter(&registry, "hippius_agent_events_lost_total")?,
             bytes_unattributed: int_counter(&registry, "hippius_agent_bytes_unattributed_total")?,

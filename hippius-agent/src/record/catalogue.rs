@@ -261,6 +261,12 @@ const CATALOGUE: &[Metric] = &[
     ),
     gauge("target_info", &["service_name", "service_version"], Agent, "Always 1; resource attributes of this target."),
     gauge("hippius_agent_backend_info", &["backend"], Agent, "1 for the capture back-end in use."),
+    gauge(
+        "hippius_service_container_info",
+        &["service", "container_id", "container", "pod", "namespace", "pod_uid"],
+        Agent,
+        "Always 1; a container in which a connection of the service was seen. Names that nobody tells are empty.",
+    ),
     counter("hippius_agent_events_total", &["kind"], Agent, "Records read from the kernel's ring."),
     counter("hippius_agent_events_lost_total", &["reason"], Agent, "Records that were lost, by reason."),
     counter(

@@ -31,8 +31,6 @@ pub struct ExchangeSample<'a> {
     pub s3: Option<S3Operation>,
     /// The S3 error code of a failed operation, else `None` (then `http_NNN` is used).
     pub error_code: Option<&'a str>,
-    /// Objects named by a `DeleteObjects` request whose body was seen.
-    pub deleted_objects: Option<u64>,
     /// Payload of an upload after aws-chunked decoding, where it differs from the body.
     pub decoded_payload_bytes: Option<u64>,
     /// Request sizes.

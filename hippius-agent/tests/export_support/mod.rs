@@ -120,7 +120,6 @@ pub fn fill(recorder: &mut Recorder, accounts: u64) {
             outcome: Outcome::Complete,
             s3: Some(put),
             error_code: None,
-            deleted_objects: None,
             decoded_payload_bytes: None,
             request: MessageBytes { head: 300, body: 1 << 20, framing: 0 },
             response: MessageBytes { head: 200, body: 0, framing: 0 },

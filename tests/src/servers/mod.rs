@@ -1,6 +1,7 @@
 //! Servers: real ones, each in a file, and one that plays scripts byte by byte.
 
 pub mod asgi;
+pub mod contained;
 pub mod nginx;
 pub mod postgres;
 pub mod postgres_exporter;

@@ -42,6 +42,22 @@ impl Postgres {
         Self::serve(workdir, programs, folder, options)
     }
 
+    /// The same with TLS and nothing else over TCP. Its certificate, for 127.0.0.1, is signed by `authority.crt` in
+    /// `workdir`, where `stranger.crt` has signed nothing.
+    pub fn start_tls_only(workdir: &Workdir) -> Result<Self> {
+        certificates(workdir.path())?;
+        let file = |name: &str| workdir.join(name).display().to_string();
+        let files = [format!("ssl_cert_file={}", file("server.crt")), format!("ssl_key_file={}", file("server.key"))];
+        let mut postgres = Self::start_with(workdir, &["ssl=on", &files[0], &files[1]])?;
+        let rules = postgres.folder().join("data/pg_hba.conf");
+        std::fs::write(&rules, "hostssl all all 127.0.0.1/32 scram-sha-256\nlocal all all trust\n")
+            .context("pg_hba")?;
+        postgres.server.process.stop(libc::SIGINT, wait::WIDE)?;
+        postgres.sslmode = "require";
+        postgres.start_again(workdir)?;
+        Ok(postgres)
+    }
+
     fn serve(workdir: &Workdir, programs: PathBuf, folder: Workdir, options: &[&str]) -> Result<Self> {
         let port = ports::free();
         let options: Vec<String> = ["listen_addresses=127.0.0.1", "fsync=off"]
@@ -117,14 +133,25 @@ impl Postgres {
         format!("postgresql://{user}:{password}@127.0.0.1:{}/postgres?sslmode=disable", self.server.port)
     }
 
-    /// The test's own questions come with TLS from now on.
-    pub fn tls_only(&mut self) {
-        self.sslmode = "require";
-    }
-
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// An authority with a certificate for 127.0.0.1 from it, and another authority.
+fn certificates(folder: &Path) -> Result<()> {
+    let new = |name: &str| {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", &format!("/CN={name}")]);
+        openssl.args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.crt")]).current_dir(folder);
+        openssl
+    };
+    process::run(&mut new("authority"))?;
+    process::run(&mut new("stranger"))?;
+    let mut server = new("server");
+    server.args(["-CA", "authority.crt", "-CAkey", "authority.key", "-addext", "subjectAltName=IP:127.0.0.1"]);
+    process::run(server.args(["-addext", "basicConstraints=CA:FALSE"]))?;
+    own(&folder.join("server.key"))
 }
 
 fn command(programs: &Path, folder: &Workdir, options: &[String]) -> Result<Command> {
@@ -139,7 +166,7 @@ fn command(programs: &Path, folder: &Workdir, options: &[String]) -> Result<Comm
 }
 
 /// Gives a file to the user that the server runs as.
-pub fn own(path: &Path) -> Result<()> {
+fn own(path: &Path) -> Result<()> {
     let (uid, gid) = user_ids(USER)?;
     std::os::unix::fs::chown(path, Some(uid), Some(gid)).with_context(|| format!("chown {}", path.display()))
 }

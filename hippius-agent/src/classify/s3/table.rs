@@ -167,7 +167,7 @@ const BUCKET_PUT: &[Row] = &[
 
 /// A form upload has no query; its content type is the only sign (page "POST Object").
 const BUCKET_POST: &[Row] = &[
-    op("DeleteObjects", "delete_objects").when(&[F::Delete]).effect(Effect::ObjectsDeleted),
+    op("DeleteObjects", "delete_objects").when(&[F::Delete]),
     op("CreateBucketMetadataConfiguration", "create_bucket_metadata_configuration").when(&[F::MetadataConfiguration]),
     op("CreateBucketMetadataTableConfiguration", "create_bucket_metadata_table_configuration")
         .when(&[F::MetadataTable]),

@@ -107,7 +107,6 @@ fn effects_and_payloads_belong_to_few_operations() {
         let effect = match row.operation.name {
             "PutObject" | "CopyObject" | "CompleteMultipartUpload" | "PostObject" => Effect::ObjectCreated,
             "DeleteObject" => Effect::ObjectDeleted,
-            "DeleteObjects" => Effect::ObjectsDeleted,
             "CreateBucket" => Effect::BucketCreated,
             "DeleteBucket" => Effect::BucketDeleted,
             _ => Effect::None,

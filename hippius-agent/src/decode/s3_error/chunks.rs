@@ -2,9 +2,7 @@
 
 /// What is in the chunks at the beginning of `body`, as far as it goes; `None` where `body` is in no chunks.
 ///
-/// Chunked transfer coding (RFC 9112 section 7.1) and aws-chunked content coding (page "Signature Calculations for
-/// the Authorization Header: Transferring Payload in Multiple Chunks") look alike. XML begins with `<`, so a size
-/// cannot be mistaken for it.
+/// Chunked transfer coding: RFC 9112 section 7.1. XML begins with `<`, so a size cannot be mistaken for it.
 pub(super) fn without_chunks(body: &[u8]) -> Option<Vec<u8>> {
     let (mut size, mut rest) = size_line(body)?;
     let mut content = Vec::with_capacity(body.len());

@@ -1,4 +1,4 @@
-use proptest::prelude::{ProptestConfig, any, proptest};
+use proptest::prelude::{ProptestConfig, proptest};
 
 use super::*;
 use crate::decode::http1::HeadBuffer;
@@ -81,61 +81,20 @@ fn the_header_wins_where_it_can_be_a_label() {
     assert_eq!(error_code(&head.fields, b""), None);
 }
 
-#[test]
-fn objects_to_delete_are_counted_in_a_whole_body() {
-    let boto = b"<?xml version=\"1.0\"?><Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Object><Key>a</Key></Object><Object><Key>Object</Key><VersionId>1</VersionId></Object><Quiet>true</Quiet></Delete>\n";
-    assert_eq!(count_delete_objects(boto, true), Some(2));
-    assert_eq!(count_delete_objects(boto, false), None);
-    for length in 0..boto.len() - 1 {
-        assert_eq!(count_delete_objects(boto.get(..length).expect("shorter"), true), None, "{length} bytes");
-    }
-    assert_eq!(count_delete_objects(b"<Delete></Delete>", true), Some(0));
-    assert_eq!(count_delete_objects(b"<d:Delete xmlns:d='x'><d:Object/></d:Delete>", true), Some(1));
-    assert_eq!(count_delete_objects(b"<Tagging><Object></Object></Tagging>", true), None);
-    assert_eq!(count_delete_objects(b"", true), None);
-}
-
-#[test]
-fn objects_to_delete_are_counted_through_both_layers_of_chunks() {
-    let body = b"<Delete><Object><Key>a</Key></Object></Delete>";
-    let (first, second) = body.split_at(11);
-    let signed = [
-        format!("{:x};chunk-signature=ab\r\n", first.len()).as_bytes(),
-        first,
-        format!("\r\n{:x};chunk-signature=cd\r\n", second.len()).as_bytes(),
-        second,
-        b"\r\n0;chunk-signature=ef\r\n\r\n",
-    ]
-    .concat();
-    assert_eq!(count_delete_objects(&signed, true), Some(1));
-    let chunked = [format!("{:x}\r\n", signed.len()).as_bytes(), &signed, b"\r\n0\r\n\r\n"].concat();
-    assert_eq!(count_delete_objects(&chunked, true), Some(1));
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bytes_give_a_label_or_nothing(body: Vec<u8>, complete: bool) {
+    fn any_bytes_give_a_label_or_nothing(body: Vec<u8>) {
         if let Some(code) = body_code(&body) {
             assert!(label(code.as_bytes()) == Some(code));
         }
-        count_delete_objects(&body, complete);
     }
 
     #[test]
-    fn almost_xml_gives_a_label_or_nothing(body in "[0-9a-f]{0,2}(\r\n)?(<|>|/|!|-|\\[|\\]|Error|Code|Delete|Object|:| |a){0,60}") {
+    fn almost_xml_gives_a_label_or_nothing(body in "[0-9a-f]{0,2}(\r\n)?(<|>|/|!|-|\\[|\\]|Error|Code|:| |a){0,60}") {
         if let Some(code) = body_code(body.as_bytes()) {
             assert!(label(code.as_bytes()) == Some(code));
         }
-        count_delete_objects(body.as_bytes(), true);
-    }
-
-    #[test]
-    fn as_many_objects_as_there_are(keys in proptest::collection::vec("[a-z&;/]{0,9}", 0..40), whole in any::<bool>()) {
-        let objects: String = keys.iter().map(|key| format!("<Object>\n<Key>{key}</Key></Object>")).collect();
-        let body = format!("<Delete>{objects}</Delete>");
-        let wanted = whole.then_some(keys.len() as u64);
-        assert_eq!(count_delete_objects(body.as_bytes(), whole), wanted);
     }
 }

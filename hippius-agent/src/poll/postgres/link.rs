@@ -150,14 +150,20 @@ impl Session {
         const SQL: &str = "SELECT current_setting('server_version_num')::int / 10000, (SELECT quote_ident(n.nspname) \
                            FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
                            WHERE e.extname = 'pg_stat_statements')";
-        self.allowance.set(self.limits.answer_bytes());
-        let messages = self.client.simple_query(SQL).await.map_err(|error| reason(&error))?;
-        let row = messages.iter().find_map(row).ok_or(Reason::Malformed)?;
-        let column = |index| row.try_get(index).map_err(|_| Reason::Malformed);
-        let major: u32 = column(0)?.and_then(|text| text.parse().ok()).ok_or(Reason::Malformed)?;
+        let mut columns = self.first_row(SQL).await?.into_iter();
+        let major = columns.next().flatten().and_then(|text| text.parse::<u32>().ok()).ok_or(Reason::Malformed)?;
         self.major = major.max(OLDEST);
-        self.statements_schema = column(1)?.map(str::to_owned);
+        self.statements_schema = columns.next().flatten();
         Ok(())
+    }
+
+    /// The columns of the first row of an answer.
+    pub async fn first_row(&self, sql: &str) -> Result<Vec<Option<String>>, Reason> {
+        self.allowance.set(self.limits.answer_bytes());
+        let messages = self.client.simple_query(sql).await.map_err(|error| reason(&error))?;
+        let row = messages.iter().find_map(row).ok_or(Reason::Malformed)?;
+        let column = |index| row.try_get(index).map(|text| text.map(str::to_owned)).map_err(|_| Reason::Malformed);
+        (0..row.len()).map(column).collect()
     }
 
     /// Whether the connection ended.

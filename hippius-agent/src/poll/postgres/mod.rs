@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod collector;
 pub mod limits;
 pub mod link;
+pub mod probe;
 pub mod queries;
 pub mod query;
 pub mod rows;

@@ -76,12 +76,18 @@ pub struct Database<'a> {
 impl<'a> Info<'a> {
     /// Reads a reply; lines that are not understood are left out. `None` where it is no reply to `INFO` at all.
     pub fn parse(text: &'a str) -> Option<Self> {
+        let info = Self::parse_part(text);
+        info.fields.contains_key("redis_version").then_some(info)
+    }
+
+    /// Reads a reply that was asked for single sections.
+    pub fn parse_part(text: &'a str) -> Self {
         let mut info = Self::default();
         for line in text.lines() {
             let Some((name, value)) = line.split_once(':').filter(|_| !line.starts_with('#')) else { continue };
             info.line(name, value);
         }
-        info.fields.contains_key("redis_version").then_some(info)
+        info
     }
 
     /// The text of a field.

@@ -8,12 +8,14 @@ pub mod fields;
 pub mod glob;
 pub mod info;
 pub mod oldest;
+pub mod probe;
 
 mod ages;
 mod families;
 mod link;
 mod profile;
 mod questions;
+mod step;
 mod sweep;
 mod values;
 mod watched;
@@ -100,8 +102,6 @@ impl Redis {
     /// Nothing is connected to yet.
     pub fn new(config: &RedisTarget) -> Self {
         let link = Link::new(config);
-        let counts = !sweep::patterns(config).is_empty() || config.account_credits;
-        let sweeps = counts && !config.sweep.interval.is_zero();
         Self {
             watched: watched::of(config, link.db()),
             link,
@@ -110,7 +110,7 @@ impl Redis {
             started: None,
             sweep_interval: config.sweep.interval,
             results: sweep::Results::default(),
-            sweeper: sweeps.then(|| config.clone()),
+            sweeper: sweep::is_wanted(config).then(|| config.clone()),
             sweeping: None,
         }
     }

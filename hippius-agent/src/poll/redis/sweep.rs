@@ -1,12 +1,15 @@
 //! Counts keys by pattern: a walk through all of them with `SCAN`, so slow that the server does not notice.
 //!
-//! One step costs the server about 30 us per 100 keys. After each the task sleeps so long that the steps take at most the
-//! configured part of the time; what a step took is measured from here, which the network only makes longer. All patterns
-//! are matched here in one walk. `KEYS` is never sent, and no value is read but the credit entries, where asked for.
+//! A step asks for as many keys as the server gives in about 80 us. After each the task sleeps so long that the steps take
+//! at most the configured part of the time, and what both sides do around a step counts too ([`step`](super::step)), so the
+//! share of the server's own time is far smaller. All patterns are matched here in one walk. `KEYS` is never sent, and no value is read
+//! but the credit entries, where asked for.
 
 use super::glob;
+use super::info::Info;
 use super::link::{Link, refusal};
 use super::profile;
+use super::step::Steps;
 use crate::config::RedisTarget;
 use crate::poll::source::Reason;
 use redis::Value;
@@ -17,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for one step.
 const STEP: Duration = Duration::from_secs(5);
-/// Names of one step; keys are rarely longer than 100 bytes.
+/// Names of one step, or how often which command ran; keys are rarely longer than 100 bytes.
 const STEP_BYTES: u64 = 8 * 1024 * 1024;
 /// After a sweep that failed.
 const RETRY: Duration = Duration::from_secs(10);
@@ -85,6 +88,11 @@ pub fn patterns(config: &RedisTarget) -> Vec<Box<str>> {
     patterns
 }
 
+/// Whether there is anything to count.
+pub fn is_wanted(config: &RedisTarget) -> bool {
+    !config.sweep.interval.is_zero() && (config.account_credits || !patterns(config).is_empty())
+}
+
 /// Sweeps again and again until it is dropped.
 pub async fn run(config: RedisTarget, results: Results) {
     let mut link = Link::new(&config);
@@ -124,14 +132,19 @@ async fn sweep(link: &mut Link, config: &RedisTarget, started: Instant) -> Resul
     let mut accounts = BTreeMap::new();
     let mut keys = 0;
     // SCAN visits each hash slot once, and some twice while the table grows; a server that never ends is none.
-    let most_steps = (size / u64::from(config.sweep.batch) + 1) * 10 + 10_000;
+    let mut steps = Steps::new(config.sweep.batch);
+    let most_steps = (size / u64::from(steps.least()) + 1) * 10 + 10_000;
     let mut cursor = b"0".to_vec();
     for _ in 0..most_steps {
+        if steps.looks() {
+            look(link, &mut steps, config.sweep.duty_percent).await?;
+        }
         let began = Instant::now();
         let mut command = redis::cmd("SCAN");
-        command.arg(&cursor).arg("COUNT").arg(config.sweep.batch);
+        command.arg(&cursor).arg("COUNT").arg(steps.batch());
         let (next, names) = scanned(ask(link, command).await?)?;
-        let took = began.elapsed();
+        let cost = steps.cost(began.elapsed());
+        steps.made();
         for name in &names {
             keys += 1;
             for (count, _) in
@@ -153,9 +166,21 @@ async fn sweep(link: &mut Link, config: &RedisTarget, started: Instant) -> Resul
             let patterns = patterns.into_iter().zip(counts).collect();
             return Ok(Some(Count { ended, took, keys, patterns, credits: Arc::new(credits) }));
         }
-        rest(took, config.sweep.duty_percent).await;
+        rest(cost, config.sweep.duty_percent).await;
     }
     Err(Reason::Malformed)
+}
+
+/// Asks how long the steps took that were made since the last look.
+async fn look(link: &mut Link, steps: &mut Steps, duty_percent: u8) -> Result<(), Reason> {
+    let began = Instant::now();
+    let mut command = redis::cmd("INFO");
+    command.arg("commandstats");
+    let Value::BulkString(text) = ask(link, command).await? else { return Err(Reason::Malformed) };
+    let text = String::from_utf8_lossy(&text);
+    steps.learn(Info::parse_part(&text).commands.into_iter().find(|command| command.name == "scan"));
+    rest(steps.cost(began.elapsed()), duty_percent).await;
+    Ok(())
 }
 
 /// Sleeps so long that what took `took` is at most `duty_percent` of the time.

@@ -48,7 +48,6 @@ impl Rig {
             outcome: Outcome::Complete,
             s3: Some(GET),
             error_code: (status >= 400).then_some("NoSuchKey"),
-            deleted_objects: None,
             decoded_payload_bytes: None,
             request: MessageBytes { head: 100, body: 0, framing: 0 },
             response: MessageBytes { head: 0, body: 1000, framing: 0 },

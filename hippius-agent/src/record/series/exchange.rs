@@ -101,17 +101,16 @@ impl Store {
             push_label(out, "operation", names.operations.name(number));
             push_label(out, "success", success_label);
         });
-        let (family, effect, count) = match operation.effect {
-            Effect::None => (&mut families.objects, "", 0),
-            Effect::ObjectCreated => (&mut families.objects, "created", 1),
-            Effect::ObjectDeleted => (&mut families.objects, "deleted", 1),
-            Effect::ObjectsDeleted => (&mut families.objects, "deleted", sample.deleted_objects.unwrap_or(0)),
-            Effect::BucketCreated => (&mut families.buckets, "created", 1),
-            Effect::BucketDeleted => (&mut families.buckets, "deleted", 1),
+        let counted = match operation.effect {
+            Effect::None => None,
+            Effect::ObjectCreated => Some((&mut families.objects, "created")),
+            Effect::ObjectDeleted => Some((&mut families.objects, "deleted")),
+            Effect::BucketCreated => Some((&mut families.buckets, "created")),
+            Effect::BucketDeleted => Some((&mut families.buckets, "deleted")),
         };
-        if count > 0 {
+        if let Some((family, effect)) = counted {
             let at = key(service, u16::from(effect == "created"), u16::from(success), 0);
-            family.add(gate, account, at, count, |out| {
+            family.add(gate, account, at, 1, |out| {
                 push_label(out, "service", services.name(service));
                 push_label(out, "operation", effect);
                 push_label(out, "success", success_label);

@@ -6,8 +6,6 @@ use crate::record::sample::Direction;
 const SECOND: u64 = 1_000_000_000;
 const PUT: S3Operation = S3Operation { name: "PutObject", effect: Effect::ObjectCreated, payload: Payload::Upload };
 const GET: S3Operation = S3Operation { name: "GetObject", effect: Effect::None, payload: Payload::Download };
-const DELETES: S3Operation =
-    S3Operation { name: "DeleteObjects", effect: Effect::ObjectsDeleted, payload: Payload::None };
 
 fn account(main: impl std::fmt::Display) -> Account {
     Account { main: main.to_string().into(), sub: format!("{main}-sub").into() }
@@ -23,7 +21,6 @@ fn sample(service: ServiceId, account: AccountId, s3: Option<S3Operation>) -> Ex
         outcome: Outcome::Complete,
         s3,
         error_code: None,
-        deleted_objects: None,
         decoded_payload_bytes: None,
         request: MessageBytes { head: 100, body: 5000, framing: 0 },
         response: MessageBytes { head: 80, body: 7, framing: 0 },
@@ -115,17 +112,12 @@ fn success_needs_a_complete_exchange_without_an_error_in_its_body() {
 }
 
 #[test]
-fn a_declared_length_is_not_believed_beyond_what_came_and_deleted_keys_count_when_seen() {
+fn a_declared_length_is_not_believed_beyond_what_came() {
     let mut recorder = Recorder::new(SeriesConfig::default());
     let (service, id) = (recorder.service("api"), recorder.account(&account("a")));
     let cut = ExchangeSample { decoded_payload_bytes: Some(1 << 40), ..sample(service, id, Some(PUT)) };
     recorder.exchange(&cut, 0);
-    recorder.exchange(&sample(service, id, Some(DELETES)), 0);
-    recorder.exchange(&ExchangeSample { deleted_objects: Some(3), ..sample(service, id, Some(DELETES)) }, 0);
-    let reader = recorder.reader();
-    assert_eq!(sum(&reader, "s3_bytes_uploaded_total"), 5000);
-    let objects = series(&reader, "s3_objects_total");
-    assert_eq!(objects.iter().map(|(_, cells)| cells[0]).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(sum(&recorder.reader(), "s3_bytes_uploaded_total"), 5000);
 }
 
 #[test]

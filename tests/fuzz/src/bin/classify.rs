@@ -52,7 +52,6 @@ fn check(class: &Class, ignores_flags: bool) {
     let effect = match s3.name {
         "PutObject" | "CopyObject" | "CompleteMultipartUpload" | "PostObject" => Effect::ObjectCreated,
         "DeleteObject" => Effect::ObjectDeleted,
-        "DeleteObjects" => Effect::ObjectsDeleted,
         "CreateBucket" => Effect::BucketCreated,
         "DeleteBucket" => Effect::BucketDeleted,
         _ => Effect::None,

@@ -2,6 +2,8 @@
 //! result as `docs/benchmarks.md`. Run it as root where nothing else runs.
 
 mod cost;
+mod pages;
+mod postgres;
 mod redis;
 mod report;
 mod rounds;
@@ -42,7 +44,7 @@ pub struct Effort {
 
 type Measurement = fn(&Workdir, Effort) -> Result<Vec<Row>>;
 
-const MEASUREMENTS: [(&str, Measurement); 11] = [
+const MEASUREMENTS: [(&str, Measurement); 12] = [
     ("nginx-saturation", throughput::nginx_saturation),
     ("nginx-offered", throughput::nginx_offered),
     ("uvicorn-saturation", throughput::uvicorn_saturation),
@@ -54,6 +56,7 @@ const MEASUREMENTS: [(&str, Measurement); 11] = [
     ("scrape", cost::scrape),
     ("redis-polls", redis::scrapes),
     ("redis-million-keys", redis::million_keys),
+    ("postgres-polls", postgres::polls),
 ];
 
 fn main() -> Result<()> {

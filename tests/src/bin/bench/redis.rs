@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use hippius_tests::agent::Agent;
 use hippius_tests::config::Config;
-use hippius_tests::metrics::Metrics;
 use hippius_tests::process::Process;
 use hippius_tests::servers::redis::{Client, Redis};
 use hippius_tests::stats::Spread;
@@ -16,24 +15,24 @@ use hippius_tests::workdir::Workdir;
 use hippius_tests::{ports, proc, wait};
 
 use crate::Effort;
+use crate::pages::{hammer, mib, percentiles, settled};
 use crate::report::Row;
 
 const SERVERS: usize = 3;
-const SCRAPES: u32 = 100;
 const KEYS: u32 = 1_000_000;
 
 /// CPU time of 100 scrapes, memory and time of one scrape: three servers, polled by the agent and by three exporters.
 pub fn scrapes(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
     let servers: Vec<Redis> = (0..SERVERS).map(|_| Redis::start(workdir)).collect::<Result<_>>()?;
     let without = Agent::start(Config::new().text(), workdir)?;
-    let (alone_bytes, _) = settled(&without)?;
+    let alone_bytes = settled(&without)?;
     drop(without);
     let mut config = Config::new();
     for (index, redis) in servers.iter().enumerate() {
         config = config.section(&format!("[[redis]]\nname = \"r{index}\"\nurl = {:?}\n", redis.url()));
     }
     let agent = Agent::start(config.text(), workdir)?;
-    let (with_bytes, _) = settled(&agent)?;
+    let with_bytes = settled(&agent)?;
     let address: Vec<String> =
         (0..SERVERS).map(|index| format!("{} /metrics/redis/r{index}", agent.address())).collect();
     let (agent_cpu_s, agent_times) = hammer(&[agent.pid()], &address)?;
@@ -45,7 +44,6 @@ pub fn scrapes(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
     let exporter_bytes: u64 =
         pids.iter().map(|pid| proc::memory_bytes(*pid).map(|(now, _)| now)).sum::<Result<u64>>()?;
 
-    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let more = mib(with_bytes.saturating_sub(alone_bytes));
     Ok(vec![
         Row::at_most(
@@ -72,15 +70,6 @@ pub fn scrapes(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
     ])
 }
 
-/// Memory after the first polls and scrapes.
-fn settled(agent: &Agent) -> Result<(u64, u64)> {
-    for _ in 0..20 {
-        agent.scrape()?;
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    agent.memory_bytes()
-}
-
 fn exporter(redis: &Redis, workdir: &Workdir) -> Result<(Process, u16)> {
     let port = ports::free();
     let mut command = Command::new("prometheus-redis-exporter");
@@ -91,31 +80,8 @@ fn exporter(redis: &Redis, workdir: &Workdir) -> Result<(Process, u16)> {
     Ok((process, port))
 }
 
-/// 100 rounds over all pages: CPU seconds of the processes, p50 and p99 of one page in milliseconds.
-fn hammer(pids: &[u32], pages: &[String]) -> Result<(f64, (f64, f64))> {
-    let cpu_ns = || pids.iter().map(|pid| proc::cpu_ns(*pid)).sum::<Result<u64>>();
-    let mut times = Vec::new();
-    let before = cpu_ns()?;
-    for _ in 0..SCRAPES {
-        for page in pages {
-            let (address, path) = page.split_once(' ').context("an address and a path")?;
-            let start = Instant::now();
-            let mut stream = TcpStream::connect(address)?;
-            write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
-            stream.read_to_end(&mut Vec::new())?;
-            times.push(start.elapsed());
-        }
-    }
-    Ok(((cpu_ns()? - before) as f64 / 1e9, percentiles(times)))
-}
-
-fn percentiles(mut times: Vec<Duration>) -> (f64, f64) {
-    times.sort_unstable();
-    let at = |share: f64| times.get(((times.len() - 1) as f64 * share) as usize).map_or(0.0, Duration::as_secs_f64);
-    (at(0.5) * 1e3, at(0.99) * 1e3)
-}
-
-/// p99 of `GET` on a server with a million keys: idle, while the agent counts, while redis_exporter counts.
+/// p99 of `GET` on a server with a million keys: idle, while the agent counts, while redis_exporter counts. What the
+/// agent's steps cost is said by the server.
 pub fn million_keys(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
     let redis = Redis::start(workdir)?;
     fill(&redis)?;
@@ -125,14 +91,13 @@ pub fn million_keys(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
         redis.url()
     );
     let agent = Agent::start(Config::new().section(&target).text(), workdir)?;
+    // The first steps are smaller.
+    wait::until("a hundred steps", wait::WIDE, || scans(&redis).ok().filter(|(calls, _)| *calls > 100.0))?;
+    let (before, start) = (scans(&redis)?, Instant::now());
     let (_, counting) = gets(&redis, effort.run * 2)?;
-    let mut seconds = 0.0;
-    wait::until("a count of all keys", Duration::from_secs(300), || {
-        let metrics = Metrics::parse(&agent.get("/metrics/redis/main").ok()?.1).ok()?;
-        seconds = metrics.sum_f64("hippius_redis_sweep_duration_seconds", &[]);
-        (metrics.sum("redis_keys_count", &[("key", "obj:*:part:*")]) == u64::from(KEYS)).then_some(())
-    })?;
+    let (after, seconds) = (scans(&redis)?, start.elapsed().as_secs_f64());
     drop(agent);
+    let (steps, busy_us) = (after.0 - before.0, after.1 - before.1);
     let port = ports::free();
     let mut command = Command::new("prometheus-redis-exporter");
     command.args(["-redis.addr", &format!("redis://127.0.0.1:{}", redis.server.port)]);
@@ -161,8 +126,25 @@ pub fn million_keys(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
             Spread::of(&[counting / idle]),
             &format!("idle {idle:.3} ms, agent {counting:.3} ms, redis_exporter {exporter:.3} ms"),
         ),
-        Row::told("one count of 1 000 000 keys", format!("{seconds:.1} s, at 2 % of the server's time")),
+        Row::at_most(
+            "the same: one step, as the server says",
+            100.0,
+            "us",
+            Spread::of(&[busy_us / steps]),
+            &format!("{:.1} steps/s, {:.2} % of the server's time", steps / seconds, busy_us / seconds / 1e4),
+        ),
     ])
+}
+
+/// Calls of `SCAN` and their microseconds.
+fn scans(redis: &Redis) -> Result<(f64, f64)> {
+    let info = redis.client()?.info()?;
+    let text = info.get("cmdstat_scan").context("no SCAN yet")?;
+    let number = |name: &str| -> Result<f64> {
+        let value = text.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+        Ok(value.with_context(|| format!("{name} in {text}"))?.parse()?)
+    };
+    Ok((number("calls")?, number("usec")?))
 }
 
 fn fill(redis: &Redis) -> Result<()> {

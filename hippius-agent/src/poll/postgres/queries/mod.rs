@@ -37,3 +37,12 @@ pub fn accounts(profile: PostgresProfile) -> &'static [Query] {
         PostgresProfile::Hippius2026 => hippius::QUERIES_2026,
     }
 }
+
+/// The tables that those read.
+pub fn tables_of(profile: PostgresProfile) -> &'static [&'static str] {
+    match profile {
+        PostgresProfile::Postgres => &[],
+        PostgresProfile::Hippius2025 => &["buckets", "objects", "multipart_uploads"],
+        PostgresProfile::Hippius2026 => &["buckets", "objects", "object_versions", "multipart_uploads"],
+    }
+}

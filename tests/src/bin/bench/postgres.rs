@@ -1,0 +1,114 @@
+//! What polling Postgres costs: the agent beside prometheus-postgres-exporter, each with a role of its own, so that the
+//! server itself tells what each has cost it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use hippius_tests::agent::Agent;
+use hippius_tests::config::Config;
+use hippius_tests::servers::postgres::{PASSWORD, Postgres};
+use hippius_tests::servers::postgres_exporter::PostgresExporter;
+use hippius_tests::stats::Spread;
+use hippius_tests::workdir::Workdir;
+use hippius_tests::{polled, proc, process};
+
+use crate::Effort;
+use crate::pages::{SCRAPES, hammer, mib, settled};
+use crate::report::Row;
+
+const POLLS: &str = "pg_exporter_scrapes_total";
+/// As often as by default, but sixty times faster: four polls to one look at sizes, tables and settings.
+const PACE: &str = "interval_ms = 250\njitter_ms = 0\nslow_interval_s = 1\n";
+
+/// CPU time of 100 polls, memory, and the server's time for one poll.
+pub fn polls(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
+    let options = ["shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on"];
+    let postgres = Postgres::start_with(workdir, &options)?;
+    postgres.sql("CREATE EXTENSION pg_stat_statements")?;
+    process::run(postgres.client("pgbench").args(["-i", "-q", &postgres.url()]))?;
+    process::run(postgres.client("pgbench").args(["-n", "-t", "200", &postgres.url()]))?;
+    let watcher = postgres.monitor()?;
+    postgres.sql(&format!("CREATE ROLE exporter LOGIN PASSWORD '{PASSWORD}'; GRANT pg_monitor TO exporter"))?;
+
+    let without = Agent::start(Config::new().text(), workdir)?;
+    let alone_bytes = settled(&without)?;
+    let idle_s = cpu_s(&without, Duration::from_secs(5))? / 5.0;
+    drop(without);
+
+    let target = format!("[[postgres]]\nname = \"main\"\nurl = {watcher:?}\n{PACE}");
+    let agent = Agent::start(Config::new().section(&target).text(), workdir)?;
+    let with_bytes = settled(&agent)?;
+    let ours = polling(&agent, &postgres, idle_s)?;
+    let page = format!("{} /metrics/postgres/main", agent.address());
+    let scraping_s = hammer(&[agent.pid()], &[page])?.0;
+    drop(agent);
+
+    let exporter = PostgresExporter::start(&postgres.url_as("exporter", PASSWORD), workdir)?;
+    let pid = exporter.server.process.pid();
+    let page = format!("127.0.0.1:{} /metrics", exporter.server.port);
+    // What it asks on its first connection alone is no part of a scrape.
+    exporter.page()?;
+    let before_ms = server_ms(&postgres, "exporter")?;
+    let theirs_s = hammer(&[pid], &[page])?.0;
+    let theirs_ms = (server_ms(&postgres, "exporter")? - before_ms) / f64::from(SCRAPES);
+    ensure!(theirs_ms > 0.0, "the server knows of no statement of the exporter");
+    let theirs_mib = mib(proc::memory_bytes(pid)?.0);
+
+    let one = |value: f64| Spread::of(&[value]);
+    Ok(vec![
+        Row::at_most(
+            "Postgres: CPU of 100 polls, over 100 scrapes of postgres_exporter",
+            1.0,
+            "",
+            one(ours.cpu_s / theirs_s),
+            &format!("agent {:.2} s, postgres_exporter {theirs_s:.2} s", ours.cpu_s),
+        ),
+        Row::at_most("Postgres: CPU of 100 scrapes", 0.1, "s", one(scraping_s), ""),
+        Row::at_most(
+            "Postgres: resident memory more than without",
+            10.0,
+            "MiB",
+            one(mib(with_bytes.saturating_sub(alone_bytes))),
+            &format!("postgres_exporter {theirs_mib:.1}"),
+        ),
+        Row::at_most(
+            "Postgres: the server's time for a poll, over a scrape of postgres_exporter",
+            1.0,
+            "",
+            one(ours.server_ms / theirs_ms),
+            &format!("agent {:.2} ms, postgres_exporter {theirs_ms:.2} ms", ours.server_ms),
+        ),
+    ])
+}
+
+struct Polling {
+    /// Of 100 polls, without what an agent takes that polls nothing.
+    cpu_s: f64,
+    /// Of one poll.
+    server_ms: f64,
+}
+
+fn polling(agent: &Agent, postgres: &Postgres, idle_s: f64) -> Result<Polling> {
+    let polls = || Ok::<_, anyhow::Error>(polled::page(agent, "postgres/main")?.1.sum_f64(POLLS, &[]));
+    let (first, before_ms, start) = (polls()?, server_ms(postgres, "watcher")?, Instant::now());
+    let busy_s = cpu_s(agent, Duration::from_millis(250) * SCRAPES)?;
+    let (made, asked_ms) = (polls()? - first, server_ms(postgres, "watcher")? - before_ms);
+    ensure!(made > 0.0 && asked_ms > 0.0, "{made} polls, {asked_ms} ms");
+    let idle_s = idle_s * start.elapsed().as_secs_f64();
+    Ok(Polling { cpu_s: (busy_s - idle_s).max(0.0) * f64::from(SCRAPES) / made, server_ms: asked_ms / made })
+}
+
+/// Processor time that the agent takes in `run`.
+fn cpu_s(agent: &Agent, run: Duration) -> Result<f64> {
+    let before = agent.cpu_ns()?;
+    std::thread::sleep(run);
+    Ok((agent.cpu_ns()? - before) as f64 / 1e9)
+}
+
+/// Planning and running of all statements of this role so far.
+fn server_ms(postgres: &Postgres, role: &str) -> Result<f64> {
+    postgres.number(&format!(
+        "SELECT coalesce(sum(total_exec_time + total_plan_time), 0) FROM pg_stat_statements \
+         WHERE userid = '{role}'::regrole"
+    ))
+}
