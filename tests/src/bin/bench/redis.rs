@@ -80,24 +80,22 @@ fn exporter(redis: &Redis, workdir: &Workdir) -> Result<(Process, u16)> {
     Ok((process, port))
 }
 
-/// p99 of `GET` on a server with a million keys: idle, while the agent counts, while redis_exporter counts. What the
-/// agent's steps cost is said by the server.
+/// p99 of `GET` on a server with a million keys: idle and while the agent counts, in turns, and while redis_exporter
+/// counts. What the agent's steps cost is said by the server.
 pub fn million_keys(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
     let redis = Redis::start(workdir)?;
     fill(&redis)?;
-    let (_, idle) = gets(&redis, effort.run * 2)?;
     let target = format!(
         "[[redis]]\nname = \"main\"\nurl = {:?}\nprofile = \"hippius-2025\"\nsweep_interval_s = 1\n",
         redis.url()
     );
-    let agent = Agent::start(Config::new().section(&target).text(), workdir)?;
-    // The first steps are smaller.
-    wait::until("a hundred steps", wait::WIDE, || scans(&redis).ok().filter(|(calls, _)| *calls > 100.0))?;
-    let (before, start) = (scans(&redis)?, Instant::now());
-    let (_, counting) = gets(&redis, effort.run * 2)?;
-    let (after, seconds) = (scans(&redis)?, start.elapsed().as_secs_f64());
-    drop(agent);
-    let (steps, busy_us) = (after.0 - before.0, after.1 - before.1);
+    let config = Config::new().section(&target);
+    let mut rounds = Vec::new();
+    for _ in 0..effort.rounds {
+        rounds.push(round(&redis, &config, workdir, effort.run)?);
+    }
+    let spread = |value: fn(&Counting) -> f64| Spread::of(&rounds.iter().map(value).collect::<Vec<_>>());
+    let median = |value: fn(&Counting) -> f64| spread(value).map_or(0.0, |spread| spread.median);
     let port = ports::free();
     let mut command = Command::new("prometheus-redis-exporter");
     command.args(["-redis.addr", &format!("redis://127.0.0.1:{}", redis.server.port)]);
@@ -123,17 +121,47 @@ pub fn million_keys(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
             "GET p99 with 1 000 000 keys while they are counted, over idle",
             1.5,
             "",
-            Spread::of(&[counting / idle]),
-            &format!("idle {idle:.3} ms, agent {counting:.3} ms, redis_exporter {exporter:.3} ms"),
+            spread(|round| round.counting_ms / round.idle_ms),
+            &format!(
+                "idle {:.3} ms, agent {:.3} ms, redis_exporter {exporter:.3} ms",
+                median(|round| round.idle_ms),
+                median(|round| round.counting_ms)
+            ),
         ),
         Row::at_most(
             "the same: one step, as the server says",
             100.0,
             "us",
-            Spread::of(&[busy_us / steps]),
-            &format!("{:.1} steps/s, {:.2} % of the server's time", steps / seconds, busy_us / seconds / 1e4),
+            spread(|round| round.step_us),
+            &format!(
+                "{:.1} steps/s, {:.2} % of the server's time",
+                median(|round| round.steps_per_s),
+                median(|round| round.step_us * round.steps_per_s / 1e4)
+            ),
         ),
     ])
+}
+
+/// p99 of `GET` in milliseconds without and with counting, and what the server says of the steps.
+struct Counting {
+    idle_ms: f64,
+    counting_ms: f64,
+    step_us: f64,
+    steps_per_s: f64,
+}
+
+fn round(redis: &Redis, config: &Config, workdir: &Workdir, run: Duration) -> Result<Counting> {
+    let (_, idle_ms) = gets(redis, run)?;
+    let earlier = scans(redis).map_or(0.0, |(calls, _)| calls);
+    let agent = Agent::start(config.text(), workdir)?;
+    // The first steps are smaller.
+    wait::until("fifty steps", wait::WIDE, || scans(redis).ok().filter(|(calls, _)| *calls > earlier + 50.0))?;
+    let (before, start) = (scans(redis)?, Instant::now());
+    let (_, counting_ms) = gets(redis, run)?;
+    let (after, seconds) = (scans(redis)?, start.elapsed().as_secs_f64());
+    drop(agent);
+    let steps = after.0 - before.0;
+    Ok(Counting { idle_ms, counting_ms, step_us: (after.1 - before.1) / steps, steps_per_s: steps / seconds })
 }
 
 /// Calls of `SCAN` and their microseconds.
