@@ -6,15 +6,18 @@
 
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use hippius_tests::agent::Agent;
+use hippius_tests::clients::curl::curl;
 use hippius_tests::clients::tls::{Load, TlsClient};
 use hippius_tests::config::Config;
 use hippius_tests::expect::{self, Expected};
 use hippius_tests::lab::{self, Lab};
 use hippius_tests::metrics::Metrics;
-use hippius_tests::servers::nginx::{MARKS, Nginx, Options};
-use hippius_tests::wait;
+use hippius_tests::servers::asgi::{self, Loop};
+use hippius_tests::servers::nginx::{self, MARKS, Nginx, Options};
+use hippius_tests::truth::AccessLine;
+use hippius_tests::{paths, ports, process, python, wait};
 
 /// As in `apps/tls_client.py`.
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "GET", "POST"];
@@ -147,7 +150,7 @@ fn curl_that_is_gone_before_anybody_looks() {
             let urls = (0..load.requests).map(|number| format!("https://localhost:{port}/mark/c{connection}/{number}"));
             let mut curl = Command::new("curl");
             curl.args(["-sk", "--http1.1", "-X", method]).args(urls);
-            let said = hippius_tests::process::run(&mut curl)?;
+            let said = process::run(&mut curl)?;
             ensure!(said.matches("/mark/").count() as u64 == load.requests, "{said}");
         }
         all_agree(lab, nginx, agent, &with_port(port), load)
@@ -164,7 +167,7 @@ fn processes_that_are_not_meant_are_left_alone() {
             "printf 'GET /mark/c0/1 HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' | \
              openssl s_client -quiet -connect localhost:{port} 2>/dev/null"
         );
-        let said = hippius_tests::process::run(openssl.args(["-c", &ask]))?;
+        let said = process::run(openssl.args(["-c", &ask]))?;
         ensure!(said.contains("/mark/c0/1"), "{said}");
         let metrics = expect::counted(lab, agent, "nginx", &Expected::requests(1))?;
         let calls = metrics.sum("http_client_requests_total", &[]);
@@ -184,5 +187,89 @@ fn a_killed_client_leaves_nothing_open() {
         let gone = |metrics: &Metrics| metrics.sum("hippius_agent_tls_processes", &[]) == 2;
         wait::until("the end of the client is noticed", wait::WIDE, || agent.scrape().ok().filter(gone))?;
         all_agree(lab, nginx, agent, &with_port(nginx.server.port), Load { connections: 1, requests: 3 })
+    });
+}
+
+/// The server moves the records itself: its sessions belong to no socket, and to the one port on which it listens.
+fn uvicorn(name: &str, event_loop: Loop) {
+    lab::with_agent(name, |lab| {
+        let api = asgi::uvicorn_tls(&lab.workdir, event_loop)?;
+        let port = api.server.port;
+        let config = Config::with_calls().capture("tls = true").service("api", port);
+        let agent = lab.agent(&config)?;
+        processes(lab, &agent, 1)?;
+        let (mut asked, mut answered) = (0, 0);
+        for path in ["bytes/0", "bytes/1", "bytes/70000", "bytes/3000000", "status/204", "status/404", "x"] {
+            let address = format!("https://localhost:{port}/{path}");
+            let answer = curl(&["--insecure", "--data", "some body", &address])?;
+            // The body goes out with the head, and is counted with it.
+            asked += answer.head_sent;
+            answered += answer.head_received + answer.body_received;
+        }
+        let log = api.log(7)?;
+        let served = Expected::requests(log.len() as u64).bytes(asked, answered);
+        let served = served.statuses(&[("200", 5), ("204", 1), ("404", 1)]).outcomes(&[("complete", 7)]);
+        expect::exactly(lab, &agent, "api", &served)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn uvicorn_on_asyncio() {
+    uvicorn("tls-uvicorn", Loop::Asyncio);
+}
+
+#[test]
+fn uvicorn_on_uvloop() {
+    uvicorn("tls-uvicorn-uvloop", Loop::Uvloop);
+}
+
+/// Where the dynamic linker finds the library.
+fn libssl() -> Result<String> {
+    let known = process::run(Command::new("ldconfig").arg("-p"))?;
+    let line = known.lines().find(|line| line.contains("libssl.so.3")).context("libssl.so.3 is not installed")?;
+    Ok(line.rsplit(' ').next().unwrap_or_default().to_owned())
+}
+
+/// As in a container: mounts, processes and network of its own, and a copy of the library at the usual path.
+#[test]
+fn a_process_in_its_own_namespaces_with_its_own_library() {
+    lab::with_agent("tls-namespaces", |lab| {
+        let load = FEW;
+        let port = ports::free();
+        let server = nginx::prepare(&lab.workdir, port, Options { tls: true, ..Options::default() })?.join(" ");
+        let (library, copy) = (libssl()?, lab.workdir.join("libssl.so.3"));
+        std::fs::copy(&library, &copy)?;
+        let config = Config::with_calls()
+            .capture("tls = true")
+            .service("nginx", port)
+            .section("[[client]]\nname = \"python\"\ncommand = \"*tls_client.py*\"\nprocess = \"python*\"");
+        let agent = lab.agent(&config)?;
+        let pid_file = lab.workdir.join("nginx.pid");
+        let script = format!(
+            "ip link set lo up && mount --bind {} {library} && {{ {server} & }} && \
+             while ! test -s {}; do sleep 0.05; done && exec \"$@\"",
+            copy.display(),
+            pid_file.display()
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc", "--"]);
+        command.args(["sh", "-c", &script, "sh"]).arg(python::program("python")?);
+        command.arg(paths::apps().join("tls_client.py")).arg("urllib");
+        let mut client = TlsClient::start(command, port, load)?;
+        // nginx' two processes and the client.
+        processes(lab, &agent, 3)?;
+        ensure!(client.run()? == load.total());
+        let metrics = lab.settle(&agent, |metrics| metrics.sum("http_client_requests_total", &[]) == load.total())?;
+        let by_status = metrics.by("http_client_requests_total", &[("peer", &with_port(port))], "status_code");
+        let wanted = MARKS.iter().take(4).map(|status| (status.to_string(), load.requests)).collect();
+        ensure!(by_status == wanted, "{by_status:?}\n{}", metrics.lines_with("client"));
+        ensure!(metrics.sum("hippius_agent_tls_libraries", &[]) == 1, "{}", metrics.lines_with("tls"));
+        let log = AccessLine::read(&lab.workdir.join("access.log"))?;
+        let (asked, answered) =
+            log.iter().fold((0, 0), |sums, line| (sums.0 + line.request_length, sums.1 + line.bytes_sent));
+        let served = Expected::requests(load.total()).bytes(asked, answered);
+        expect::exactly(lab, &agent, "nginx", &served)?;
+        Ok(())
     });
 }

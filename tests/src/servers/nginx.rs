@@ -83,8 +83,8 @@ impl Nginx {
     }
 }
 
-/// Files and config; the words that start it.
-fn prepare(workdir: &Workdir, port: u16, options: Options) -> Result<Vec<String>> {
+/// Files and config; the words that start it. Its log is `access.log`.
+pub fn prepare(workdir: &Workdir, port: u16, options: Options) -> Result<Vec<String>> {
     let root = workdir.join("www");
     for folder in ["www/files", "www/dav", "nginx-tmp"] {
         std::fs::create_dir_all(workdir.join(folder))?;
