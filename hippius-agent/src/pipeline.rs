@@ -10,7 +10,7 @@ mod services;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use hippius_common::flow::{Connected, flag, kind};
 use hippius_common::loss;
 use slab::Slab;
@@ -33,6 +33,9 @@ use outbound::Outbound;
 use rays::Rays;
 use services::Services;
 
+/// Records that are still to come of more processes than these are forgotten about; a second is enough for each.
+const MAX_LEFT_ALONE: usize = 4096;
+
 /// The stages with their state. Belongs to the thread that drains the ring.
 pub struct Pipeline {
     config: Arc<Config>,
@@ -45,6 +48,8 @@ pub struct Pipeline {
     store: Store,
     rays: Rays,
     outbound: Outbound,
+    /// Processes whose TLS sessions are not followed, though some records of theirs may still come.
+    left_alone: HashSet<u32>,
     events: Vec<Event>,
     metrics: Arc<AgentMetrics>,
 }
@@ -97,13 +102,29 @@ impl Pipeline {
             waiting: Vec::new(),
             store,
             rays: Rays::default(),
+            left_alone: HashSet::new(),
             events: Vec::new(),
             metrics,
         }
     }
 
-    /// A client's socket was connected.
+    /// Whether records of this process's TLS sessions are to be used from now on.
+    pub fn follow_sessions(&mut self, tgid: u32, followed: bool) {
+        if followed {
+            self.left_alone.remove(&tgid);
+        } else {
+            if self.left_alone.len() >= MAX_LEFT_ALONE {
+                self.left_alone.clear();
+            }
+            self.left_alone.insert(tgid);
+        }
+    }
+
+    /// A client's socket was connected, or it is known which socket a client's TLS session goes over.
     pub fn connected(&mut self, connected: &Connected, now_ns: u64) {
+        if connected.flags & flag::SESSION != 0 && self.left_alone.contains(&connected.tgid) {
+            return;
+        }
         self.outbound.connected(connected, now_ns);
     }
 
@@ -117,11 +138,15 @@ impl Pipeline {
         now_ns: u64,
     ) {
         let header = &record.header;
+        let is_session = header.flags & flag::SESSION != 0;
+        if is_session && self.left_alone.contains(&header.tgid) {
+            return;
+        }
         if header.flags & flag::CLIENT != 0 {
             self.outbound.take(heads, record, source, now_ns);
             return;
         }
-        if header.local_port == 0 {
+        if header.local_port == 0 && !is_session {
             // The end of a connection that was never HTTP, which has no flow and so no port.
             let bytes = header.inbound.total.saturating_add(header.outbound.total);
             self.metrics.bytes_unattributed.with_label_values(&[loss::label(header.inbound.loss())]).inc_by(bytes);
@@ -159,7 +184,8 @@ impl Pipeline {
             self.metrics.events_lost.with_label_values(&["table_full"]).inc();
             return None;
         }
-        let service = self.services.find(&self.config, batch, header.local_port, header.tgid)?;
+        let port = if header.local_port == 0 { self.services.port_of(header.tgid) } else { header.local_port };
+        let service = self.services.find(&self.config, batch, port, header.tgid)?;
         self.connections.insert(header.cookie, None);
         Some(Box::new(Watched { service, ..Watched::default() }))
     }

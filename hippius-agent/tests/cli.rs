@@ -80,7 +80,7 @@ fn a_bad_configuration_ends_with_2_and_all_mistakes() {
         let output = output(&[command, "--config", file.path()]);
         assert_eq!(output.status.code(), Some(2));
         let expected = "error: FILE:2:1: capture.ring_byte: unknown key; did you mean \"ring_bytes\"? \
-                        Allowed: ring_bytes, max_connections, probe_log, backend, discover, outbound\n\
+                        Allowed: ring_bytes, max_connections, probe_log, backend, discover, outbound, tls\n\
                         error: FILE:3:11: capture.backend: \"ebpf\" is unknown; \
                         allowed: \"auto\", \"tracepoint\", \"fentry\"\n";
         assert_eq!(text(&output.stderr), expected.replace("FILE", file.path()));

@@ -42,6 +42,11 @@ pub mod kind {
     pub const END: u16 = 3;
     /// A client's socket moves bytes for the first time: a [`Connected`](super::Connected) follows instead of a flow.
     pub const CONNECTED: u16 = 4;
+    /// A process uses a probed TLS library for the first time: an [`Asked`](crate::tls::Asked) follows instead of a flow.
+    pub const PROCESS: u16 = 5;
+    /// A client's TLS session begins. The captured request bytes are the name of the server that it wants, as far as it is
+    /// known yet (SNI).
+    pub const SESSION: u16 = 6;
 }
 
 /// Bits of [`FlowHeader::flags`].
@@ -68,6 +73,10 @@ pub mod flag {
     pub const STREAM: u16 = 512;
     /// TLS: bytes are counted.
     pub const TLS: u16 = 1024;
+    /// Plaintext of a TLS session: positions count its bytes, not those on the wire.
+    pub const SESSION: u16 = 2048;
+    /// TLS of a socket whose session is read.
+    pub const OPENED: u16 = 4096;
 }
 
 /// Where the framing of one direction stands.

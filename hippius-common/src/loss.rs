@@ -39,6 +39,10 @@ reasons! {
     BEFORE_START = 11, "before_start";
     /// The bytes are no HTTP/1 (HTTP/2 prior knowledge included).
     NOT_HTTP = 12, "not_http";
+    /// A call into a TLS library ended whose beginning is not known: too many threads are in such calls.
+    TLS_CALL = 13, "tls_call";
+    /// More calls into TLS libraries one inside of the other than are followed.
+    TLS_NESTED = 14, "tls_nested";
 }
 
 /// Number of reason codes, the size of the per-CPU counters' array.

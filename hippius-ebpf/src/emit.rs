@@ -6,6 +6,7 @@ use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::{bpf_ringbuf_output, bpf_ringbuf_query};
 use hippius_common::flow::{CAPTURE_BYTES, Connected, Flow, FlowHeader};
 use hippius_common::loss::{self, LossReason};
+use hippius_common::tls::Asked;
 
 use crate::maps::{LOSSES, MapPointer, RECORDS};
 
@@ -36,6 +37,12 @@ pub fn header(header: &mut FlowHeader) {
 #[inline(always)]
 pub fn connected(connected: &mut Connected) {
     write((&raw mut *connected).cast(), size_of::<Connected>() as u64);
+}
+
+/// Asks the agent about a process.
+#[inline(always)]
+pub fn asked(asked: &mut Asked) {
+    write((&raw mut *asked).cast(), size_of::<Asked>() as u64);
 }
 
 #[inline(always)]

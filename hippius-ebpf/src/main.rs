@@ -6,17 +6,19 @@
 #![expect(internal_features, reason = "the exchange is only to be had as an intrinsic")]
 
 mod call;
+mod calls;
 mod emit;
 mod flows;
 mod hooks;
 mod kernel;
 mod maps;
 mod origin;
+mod sessions;
 mod storage;
 
 /// Its name is [`hippius_common::ABI_GLOBAL`]: the loader refuses an object that has no global of this name.
 #[unsafe(no_mangle)]
-static ABI_4: aya_ebpf::Global<u32> = aya_ebpf::Global::new(0);
+static ABI_5: aya_ebpf::Global<u32> = aya_ebpf::Global::new(0);
 
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

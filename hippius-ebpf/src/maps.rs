@@ -3,10 +3,11 @@
 use core::ffi::c_void;
 
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
-use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf, SkStorage};
+use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray, RingBuf, SkStorage};
 use aya_ebpf::macros::btf_map;
 use hippius_common::flow::Flow;
 use hippius_common::loss::REASON_COUNT;
+use hippius_common::tls::{Calls, Session, SessionKey};
 
 /// A map as the helpers want it.
 pub trait MapPointer {
@@ -92,3 +93,35 @@ pub static RECV_ON: ProgramArray<4> = ProgramArray::new();
 /// Likewise of one that sends.
 #[btf_map]
 pub static SEND_ON: ProgramArray<4> = ProgramArray::new();
+
+/// TLS sessions. The loader sets the size; it is one entry where no TLS library may be probed.
+#[btf_map]
+pub static TLS_SESSIONS: HashMap<SessionKey, Session, 65536, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+
+/// A session of zeroes: too large for the stack.
+#[btf_map]
+pub static EMPTY_SESSION: Array<Session, 1> = Array::new();
+
+/// By thread (`pid_tgid`), the calls into TLS libraries that it is in. Those of ended threads make room by themselves.
+#[btf_map]
+pub static TLS_CALLS: LruHashMap<u64, Calls, 16384> = LruHashMap::new();
+
+/// Calls of zeroes.
+#[btf_map]
+pub static EMPTY_CALLS: Array<Calls, 1> = Array::new();
+
+/// Of processes that use a probed library and are not in `CLIENTS`: one of [`hippius_common::tls::process`].
+#[btf_map]
+pub static TLS_PROCESSES: LruHashMap<u32, u32, 8192> = LruHashMap::new();
+
+/// Not 0 while any TLS library is probed: calls on sockets look then whether they are made by one.
+#[btf_map]
+pub static TLS_ACTIVE: Array<u32, 1> = Array::new();
+
+/// `ssl_in_on`, for calls that take several runs.
+#[btf_map]
+pub static SSL_IN_ON: ProgramArray<1> = ProgramArray::new();
+
+/// `ssl_out_on`.
+#[btf_map]
+pub static SSL_OUT_ON: ProgramArray<1> = ProgramArray::new();

@@ -21,6 +21,8 @@ pub mod interest {
     pub const NONE: u32 = 1;
     /// Seen from the handshake on: nothing moved before.
     pub const BORN: u32 = 2;
+    /// TLS, whose session is read.
+    pub const OPENED: u32 = 3;
 }
 
 /// The state of a watched socket.

@@ -8,6 +8,7 @@ pub mod awake;
 pub mod bpf;
 pub mod browser;
 pub mod catalogue;
+pub mod certificate;
 pub mod clients;
 pub mod config;
 pub mod dashboards;

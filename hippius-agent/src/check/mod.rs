@@ -8,6 +8,7 @@ pub mod memory;
 pub mod services;
 pub mod sources;
 pub mod targets;
+pub mod tls;
 
 use crate::config::Config;
 use crate::kernel::listeners;
@@ -84,6 +85,7 @@ pub fn run(config: &Config, host: &Host) -> std::io::Result<Vec<Finding>> {
         Err(error) => findings.push(Finding::warn("capabilities", error.to_string(), "run as root to be sure")),
     }
     findings.extend(backend::checks(config));
+    findings.extend(tls::checks(config, effective.as_ref().ok()));
     let version = release.as_deref().and_then(host::version);
     findings.extend(memory::checks(host, config.capture.ring_bytes, version));
     let found = listeners::listeners(&host.proc);

@@ -18,6 +18,8 @@ pub struct Capture {
     pub discover: bool,
     /// Whether connections that the processes of watched services open are watched as well.
     pub outbound: bool,
+    /// Whether the TLS libraries of the processes are probed whose outgoing connections are watched.
+    pub tls: bool,
 }
 
 /// Which set of kernel hooks to use.
@@ -48,6 +50,7 @@ impl Default for Capture {
             backend: Backend::Auto,
             discover: true,
             outbound: true,
+            tls: false,
         }
     }
 }
@@ -75,6 +78,7 @@ impl Capture {
             backend: section.choice("backend", BACKENDS).unwrap_or(default.backend),
             discover,
             outbound: section.boolean("outbound").unwrap_or(default.outbound),
+            tls: section.boolean("tls").unwrap_or(default.tls),
         }
     }
 }

@@ -42,6 +42,7 @@ const ROWS: &[Row] = &[
     ("capture.backend", Applies::Restart, |old, new| old.capture.backend == new.capture.backend),
     ("capture.discover", Applies::Live, |old, new| old.capture.discover == new.capture.discover),
     ("capture.outbound", Applies::Live, |old, new| old.capture.outbound == new.capture.outbound),
+    ("capture.tls", Applies::Restart, |old, new| old.capture.tls == new.capture.tls),
     ("labels", Applies::Live, |old, new| old.labels == new.labels),
     ("service", Applies::Live, |old, new| old.services == new.services),
     ("client", Applies::Live, |old, new| old.clients == new.clients),

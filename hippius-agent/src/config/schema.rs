@@ -34,7 +34,7 @@ pub const ROOT: SectionSpec = SectionSpec {
 pub const CAPTURE: SectionSpec = SectionSpec {
     path: "capture",
     repeated: false,
-    keys: &["ring_bytes", "max_connections", "probe_log", "backend", "discover", "outbound"],
+    keys: &["ring_bytes", "max_connections", "probe_log", "backend", "discover", "outbound", "tls"],
 };
 /// `[labels]`: limits on the number of series.
 pub const LABELS: SectionSpec =

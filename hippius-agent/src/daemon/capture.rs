@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
+use super::tls::Tls;
 use super::{gauges::Gauges, settings};
 use crate::config::Config;
 use crate::decode::http1::HeadBuffer;
@@ -40,6 +41,8 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub struct Capture {
     /// The attached programs.
     pub probes: Probes,
+    /// The probes of TLS libraries.
+    pub tls: Option<Tls>,
     /// The stages.
     pub pipeline: Pipeline,
     /// Where they end.
@@ -68,7 +71,7 @@ impl Capture {
             if !stopping {
                 self.probes.wait(NAP);
             }
-            self.drain(&mut heads, &mut gauges);
+            self.drain(&mut heads, &mut gauges, &config);
             let now_ns = monotonic_ns();
             if stopping || now_ns - swept_ns >= SWEEP_NS {
                 swept_ns = now_ns;
@@ -87,12 +90,13 @@ impl Capture {
                 gauges.update(&self.probes.controls, &mut self.pipeline);
                 self.probes.flush_log();
                 self.find_clients(&config);
+                self.end_sessions(&mut heads);
             }
             self.follow_config(&mut config);
         }
     }
 
-    fn drain(&mut self, heads: &mut HeadBuffer, gauges: &mut Gauges) {
+    fn drain(&mut self, heads: &mut HeadBuffer, gauges: &mut Gauges, config: &Config) {
         loop {
             let now_ns = monotonic_ns();
             let mut batch = self.recorder.batch();
@@ -107,6 +111,10 @@ impl Capture {
                     Some(Item::Connected(connected)) => {
                         gauges.record(connected.kind);
                         self.pipeline.connected(&connected, now_ns);
+                    }
+                    Some(Item::Asked(asked)) => {
+                        let followed = self.tls.as_mut().is_some_and(|tls| tls.answer(config, &asked));
+                        self.pipeline.follow_sessions(asked.tgid, followed);
                     }
                     None => gauges.torn(1),
                 }
@@ -134,6 +142,20 @@ impl Capture {
                 false
             }
         }
+    }
+
+    /// Of processes that have ended without ending their TLS sessions.
+    fn end_sessions(&mut self, heads: &mut HeadBuffer) {
+        let Some(tls) = &mut self.tls else { return };
+        tls.update();
+        let now_ns = monotonic_ns();
+        let mut batch = self.recorder.batch();
+        let pipeline = &mut self.pipeline;
+        tls.ended(|bytes| {
+            if let Some(record) = Record::parse(bytes) {
+                pipeline.take(&mut batch, heads, &record, Source::Ring, now_ns);
+            }
+        });
     }
 
     /// Processes that have begun to run a program may be configured clients.

@@ -5,6 +5,7 @@ mod gauges;
 mod history;
 mod privileges;
 mod settings;
+mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,7 +67,8 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     let log = logging::init(&config.log)?;
     harden::forbid_dumps();
     let (store, lookups) = Store::open(&settings::store(&config))?;
-    let probes = loader::load(&settings::probes(&config), &Watch::of(&config, config.listen.port()))?;
+    let mut probes = loader::load(&settings::probes(&config), &Watch::of(&config, config.listen.port()))?;
+    let tls = tls::start(&mut probes);
     // Before there are other threads: capabilities belong to the thread, and are handed down to those that it starts.
     privileges::drop_capabilities()?;
     let runtime = runtime()?;
@@ -82,6 +84,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     let applied = Arc::new(ArcSwap::new(reloader.current().load_full()));
     let config = reloader.current();
     let capture = Capture {
+        tls: tls.and_then(|started| tls::Tls::new(started, &metrics)),
         probes,
         pipeline: Pipeline::new(config.load_full(), store, Arc::clone(&metrics)),
         recorder,

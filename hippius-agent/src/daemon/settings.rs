@@ -47,6 +47,7 @@ pub fn probes(config: &Config) -> Settings {
         wake_bytes: u64::from(config.capture.ring_bytes) / 16,
         probe_log: config.capture.probe_log,
         max_flows: config.capture.max_connections,
+        max_sessions: if config.capture.tls { config.capture.max_connections } else { 0 },
         backend: match config.capture.backend {
             config::Backend::Auto => None,
             config::Backend::Fentry => Some(Backend::Fentry),

@@ -39,6 +39,9 @@ pub enum LoadError {
     /// The kernel lacks what the back-end needs.
     #[error("{0}")]
     Lacking(String),
+    /// Probes in user space are not to be had.
+    #[error("the kernel has no uprobes: {0}")]
+    Uprobes(#[source] io::Error),
     /// What the probes report is not what happened.
     #[error("the self-check refuses it: {0}")]
     SelfCheck(#[from] SelfCheckError),

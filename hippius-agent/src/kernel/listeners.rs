@@ -71,6 +71,17 @@ pub fn listeners(proc: &Path) -> io::Result<Vec<Listener>> {
     Ok(listeners)
 }
 
+/// The ports on which one process listens, in order; empty where its descriptors may not be read.
+pub fn ports_of(proc: &Path, pid: u32) -> Vec<u16> {
+    let process = proc.join(pid.to_string());
+    let rows = namespace_rows(&process).unwrap_or_default();
+    let held = holders(proc, &[pid], &rows.iter().map(|row| row.inode).collect());
+    let mut ports: Vec<u16> = rows.iter().filter(|row| held.contains_key(&row.inode)).map(|row| row.port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
 /// The listening sockets in the text of `/proc/net/tcp` or `tcp6`; other lines, the heading and garbage are skipped.
 pub fn parse_table(text: &str) -> Vec<Row> {
     text.lines().filter_map(parse_row).collect()

@@ -20,6 +20,7 @@ use super::facts::Facts;
 use super::iterator::Iterator;
 use super::self_check;
 use super::sweep::Sweeper;
+use super::tls;
 use super::watch::{PortSet, Watch};
 
 /// The kernel object, as built by `cargo xtask build`.
@@ -27,6 +28,11 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HIPPIUS_EBPF_OBJECT"));
 
 /// Words of the port bitmap.
 pub const PORT_WORDS: usize = 65536 / 64;
+
+/// Threads whose calls into TLS libraries are remembered, and processes; those that have not called for longest make
+/// room.
+const TLS_THREADS: u32 = 16_384;
+const TLS_PROCESSES: u32 = 8_192;
 
 /// What the programs are told before they are loaded.
 #[derive(Debug, Clone, Copy)]
@@ -39,13 +45,22 @@ pub struct Settings {
     pub probe_log: bool,
     /// Most sockets that are followed at a time, where the kernel has no socket storage.
     pub max_flows: u32,
+    /// Most TLS sessions that are followed at a time; 0: no TLS library is probed.
+    pub max_sessions: u32,
     /// The one back-end to use; otherwise the first of [`PREFERENCE`] that works.
     pub backend: Option<Backend>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { ring_bytes: 4 << 20, wake_bytes: 128 << 10, probe_log: false, max_flows: 65_536, backend: None }
+        Self {
+            ring_bytes: 4 << 20,
+            wake_bytes: 128 << 10,
+            probe_log: false,
+            max_flows: 65_536,
+            max_sessions: 0,
+            backend: None,
+        }
     }
 }
 
@@ -61,6 +76,8 @@ pub struct Probes {
     pub backend: Backend,
     /// Those that were tried before, and why they do not work here.
     pub refused: Vec<(Backend, String)>,
+    /// The programs for TLS libraries, where they are asked for, or why they do not work here.
+    pub tls: Option<Result<tls::programs::Parts, LoadError>>,
     /// Since when the wanted ports are watched, `CLOCK_MONOTONIC` in nanoseconds.
     pub since_ns: u64,
     log: Option<EbpfLogger<&'static dyn log::Log>>,
@@ -170,6 +187,21 @@ pub fn try_load(backend: Backend, settings: &Settings) -> Result<(), LoadError> 
     prepare(backend, settings, &types, &facts, &Btf::from_sys_fs()?).map(drop)
 }
 
+/// Loads the programs for TLS libraries beside the first back-end that loads, and attaches nothing.
+pub fn try_tls(settings: &Settings) -> Result<(), LoadError> {
+    let types = KernelTypes::of_running_kernel()?;
+    let facts = Facts::of(&types)?;
+    let btf = Btf::from_sys_fs()?;
+    let mut result = Ok(());
+    for &backend in PREFERENCE {
+        match prepare(backend, settings, &types, &facts, &btf) {
+            Ok((probes, _)) => return probes.tls.map_or(Ok(()), |tls| tls.map(drop)),
+            Err(error) => result = Err(error),
+        }
+    }
+    result
+}
+
 /// Loads one back-end and attaches it; no port is watched yet.
 fn attach(
     backend: Backend,
@@ -206,12 +238,17 @@ fn prepare(
             ProgramArray::try_from(map)?.set(place, &fd, 0)?;
         }
     }
+    let processes = tls::programs::again(&ebpf, "CLIENTS")?;
     // The sweeper lets go of the map that this program uses, too.
     let clients = load_clients(&mut ebpf, facts, btf)?;
-    let (sweeper, sweep) = load_sweeper(&mut ebpf, facts, btf)?;
-    let programs = plan.iter().map(|attachment| attachment.program).chain([sweep]).collect();
+    let (mut sweeper, sweep) = load_sweeper(&mut ebpf, facts, btf)?;
+    let mut programs: Vec<_> = plan.iter().map(|attachment| attachment.program).chain([sweep]).collect();
+    let tls = (settings.max_sessions > 0).then(|| load_tls(&mut ebpf, &mut sweeper, processes, btf));
+    if let Some(Ok(_)) = &tls {
+        programs.extend(tls::programs::NAMES);
+    }
     let controls = Controls { losses, ports, discover, clients, programs, ebpf };
-    Ok((Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), since_ns: 0 }, plan))
+    Ok((Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), tls, since_ns: 0 }, plan))
 }
 
 fn load_program(ebpf: &mut Ebpf, attachment: &Attachment, btf: &Btf) -> Result<ProgramFd, LoadError> {
@@ -255,6 +292,9 @@ fn load_object(settings: &Settings, backend: Backend, facts: &Facts, btf: &Btf) 
         .map_max_entries("RECORDS", settings.ring_bytes)
         .map_max_entries("FLOWS_BY_ADDRESS", max_flows)
         .map_max_entries("IGNORED_BY_ADDRESS", max_flows)
+        .map_max_entries("TLS_SESSIONS", settings.max_sessions.max(1))
+        .map_max_entries("TLS_CALLS", if settings.max_sessions == 0 { 1 } else { TLS_THREADS })
+        .map_max_entries("TLS_PROCESSES", if settings.max_sessions == 0 { 1 } else { TLS_PROCESSES })
         .override_global("BACKEND", &bit, true)
         .override_global("ARCH", &arch, true)
         .override_global(ABI_GLOBAL, &present, true)
@@ -304,6 +344,25 @@ fn load_adopt(ebpf: &mut Ebpf, btf: &Btf) -> Result<Iterator, LoadError> {
     let adopt: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
     adopt.load("task_file", btf).map_err(refused)?;
     Ok(Iterator::over_all(adopt.fd().map_err(refused)?.as_fd())?)
+}
+
+/// The programs for TLS libraries, whose sessions are swept with the sockets' flows.
+fn load_tls(
+    ebpf: &mut Ebpf,
+    sweeper: &mut Sweeper,
+    processes: Map,
+    btf: &Btf,
+) -> Result<tls::programs::Parts, LoadError> {
+    let (name, map) = ("sweep_by_address", "TLS_SESSIONS");
+    let refused = |source| LoadError::Program { name, source: Box::new(source) };
+    let sweep: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
+    if sweep.fd().is_err() {
+        sweep.load("bpf_map_elem", btf).map_err(refused)?;
+    }
+    let sweep = sweep.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(refused)?;
+    let Some(Map::HashMap(sessions)) = ebpf.map(map) else { return Err(LoadError::Foreign(map)) };
+    sweeper.also(sweep.as_fd(), sessions.fd().as_fd())?;
+    tls::programs::load(ebpf, processes)
 }
 
 fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, LoadError> {

@@ -17,4 +17,5 @@ pub mod process;
 pub mod record;
 pub mod self_check;
 pub mod sweep;
+pub mod tls;
 pub mod watch;

@@ -1,6 +1,7 @@
 //! A record of the ring or a frame of a sweep: the state of one flow, and captured bytes.
 
 use hippius_common::flow::{Connected, FlowHeader, kind};
+use hippius_common::tls::Asked;
 use zerocopy::FromBytes;
 
 /// Lines of the cache that the next record most often takes.
@@ -34,6 +35,8 @@ pub enum Item<'a> {
     Flow(Record<'a>),
     /// Whom a client is connected with.
     Connected(Connected),
+    /// Who is this process?
+    Asked(Asked),
 }
 
 impl<'a> Item<'a> {
@@ -42,6 +45,9 @@ impl<'a> Item<'a> {
         let kind = u16::from_ne_bytes(*bytes.first_chunk()?);
         if kind == kind::CONNECTED {
             return Connected::read_from_prefix(bytes).ok().map(|(connected, _)| Self::Connected(connected));
+        }
+        if kind == kind::PROCESS {
+            return Asked::read_from_prefix(bytes).ok().map(|(asked, _)| Self::Asked(asked));
         }
         Record::parse(bytes).map(Self::Flow)
     }

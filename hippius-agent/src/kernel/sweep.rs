@@ -12,9 +12,9 @@ use hippius_common::flow::{CAPTURE_BYTES, FlowHeader};
 
 use super::iterator::Iterator;
 
-/// The iterator over all flows.
+/// The iterators over all flows.
 pub struct Sweeper {
-    link: Iterator,
+    links: Vec<Iterator>,
     since: Array<MapData, u64>,
     buffer: Vec<u8>,
 }
@@ -22,31 +22,45 @@ pub struct Sweeper {
 impl Sweeper {
     /// Binds the iterator program to the map of flows.
     pub fn new(program: BorrowedFd<'_>, flows: BorrowedFd<'_>, since: Array<MapData, u64>) -> io::Result<Self> {
-        let link = Iterator::over_map(program, flows)?;
-        Ok(Self { link, since, buffer: vec![0; 64 * 1024] })
+        let links = vec![Iterator::over_map(program, flows)?];
+        Ok(Self { links, since, buffer: vec![0; 64 * 1024] })
+    }
+
+    /// Looks at another map of flows too.
+    pub fn also(&mut self, program: BorrowedFd<'_>, flows: BorrowedFd<'_>) -> io::Result<()> {
+        self.links.push(Iterator::over_map(program, flows)?);
+        Ok(())
     }
 
     /// Gives `visit` each flow that moved since `since_ns` (`CLOCK_MONOTONIC`), header and captured bytes. Returns how
     /// many were torn.
     pub fn sweep(&mut self, since_ns: u64, mut visit: impl FnMut(&[u8])) -> io::Result<u32> {
         self.since.set(0, since_ns, 0).map_err(io::Error::other)?;
-        let mut file = self.link.walk()?;
-        let mut filled = 0;
         let mut torn = 0;
-        loop {
-            let room = self.buffer.get_mut(filled..).unwrap_or_default();
-            let read = match file.read(room) {
-                Ok(0) => return Ok(torn),
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            filled += read;
-            let (used, more_torn) = frames(self.buffer.get(..filled).unwrap_or_default(), &mut visit);
-            torn += more_torn;
-            self.buffer.copy_within(used..filled, 0);
-            filled -= used;
+        for link in &self.links {
+            torn += look(link, &mut self.buffer, &mut visit)?;
         }
+        Ok(torn)
+    }
+}
+
+fn look(link: &Iterator, buffer: &mut [u8], visit: &mut impl FnMut(&[u8])) -> io::Result<u32> {
+    let mut file = link.walk()?;
+    let mut filled = 0;
+    let mut torn = 0;
+    loop {
+        let room = buffer.get_mut(filled..).unwrap_or_default();
+        let read = match file.read(room) {
+            Ok(0) => return Ok(torn),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        filled += read;
+        let (used, more_torn) = frames(buffer.get(..filled).unwrap_or_default(), visit);
+        torn += more_torn;
+        buffer.copy_within(used..filled, 0);
+        filled -= used;
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::path::Path;
 
 use super::placed::Placed;
 use crate::attribute::rules::{Profile as RuleProfile, RuleSet};
 use crate::classify::{Classifier, Profile, RouteRule};
 use crate::config::{self, Candidate, Config, Operation, Segment};
 use crate::kernel::container::Containers;
-use crate::kernel::process;
+use crate::kernel::{listeners, process};
 use crate::record::sample::ServiceId;
 use crate::record::series::Batch;
 
@@ -41,6 +42,8 @@ pub struct Services {
     containers: Containers,
     /// Which of them run in which containers.
     pub(super) placed: Placed,
+    /// By process: the one port on which it listens, or 0.
+    ports: HashMap<u32, u16>,
 }
 
 /// Most pairs of port and process that are remembered; beyond it they are looked up again.
@@ -50,6 +53,23 @@ impl Services {
     /// The service at `index`.
     pub fn get(&self, index: u32) -> Option<&Service> {
         self.services.get(index as usize)
+    }
+
+    /// The port on which a process has accepted its connections, where it listens on one alone; else 0. For TLS sessions
+    /// that are not known to belong to a socket.
+    pub fn port_of(&mut self, tgid: u32) -> u16 {
+        if let Some(port) = self.ports.get(&tgid) {
+            return *port;
+        }
+        let port = match listeners::ports_of(Path::new("/proc"), tgid).as_slice() {
+            [port] => *port,
+            _ => 0,
+        };
+        if self.ports.len() >= MAX_KNOWN {
+            self.ports.clear();
+        }
+        self.ports.insert(tgid, port);
+        port
     }
 
     /// The service that listens on `port` and whose process `tgid` has taken the connection.
@@ -129,6 +149,7 @@ impl Services {
     pub fn forget(&mut self) {
         self.known.clear();
         self.named.clear();
+        self.ports.clear();
     }
 }
 

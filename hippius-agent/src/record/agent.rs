@@ -4,7 +4,7 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 use super::catalogue;
@@ -40,6 +40,12 @@ pub struct AgentMetrics {
     pub backend_info: IntGaugeVec,
     /// `hippius_service_container_info{service,container_id,container,pod,namespace,pod_uid}`
     pub service_container_info: IntGaugeVec,
+    /// `hippius_agent_tls_libraries`
+    pub tls_libraries: IntGauge,
+    /// `hippius_agent_tls_processes`
+    pub tls_processes: IntGauge,
+    /// `hippius_agent_tls_refused_total{reason}`
+    pub tls_refused: IntCounterVec,
     /// `hippius_agent_events_total{kind}`
     pub events: IntCounterVec,
     /// `hippius_agent_events_lost_total{reason}`
@@ -79,6 +85,9 @@ impl AgentMetrics {
         let metrics = Self {
             backend_info: int_gauge(&registry, "hippius_agent_backend_info")?,
             service_container_info: int_gauge(&registry, "hippius_service_container_info")?,
+            tls_libraries: add(&registry, "hippius_agent_tls_libraries", |opts, _| IntGauge::with_opts(opts))?,
+            tls_processes: add(&registry, "hippius_agent_tls_processes", |opts, _| IntGauge::with_opts(opts))?,
+            tls_refused: int_counter(&registry, "hippius_agent_tls_refused_total")?,
             events: int_counter(&registry, "hippius_agent_events_total")?,
             events_lost: int_counter(&registry, "hippius_agent_events_lost_total")?,
             bytes_unattributed: int_counter(&registry, "hippius_agent_bytes_unattributed_total")?,

@@ -254,6 +254,19 @@ const CATALOGUE: &[Metric] = &[
         "Bytes of TLS connections of watched processes that could not be opened.",
     ),
     gauge(
+        "hippius_agent_tls_libraries",
+        &[],
+        Agent,
+        "TLS libraries that are probed: one for each file, whoever uses it.",
+    ),
+    gauge("hippius_agent_tls_processes", &[], Agent, "Watched processes that have mapped a probed TLS library."),
+    counter(
+        "hippius_agent_tls_refused_total",
+        &["reason"],
+        Agent,
+        "TLS libraries of watched processes that could not be probed; `kernel`: none can be.",
+    ),
+    gauge(
         "hippius_agent_build_info",
         &["version", "revision", "rustc"],
         Agent,

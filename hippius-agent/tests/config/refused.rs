@@ -32,8 +32,8 @@ agent.toml:1:1: lisen: unknown key; did you mean "listen"? Allowed: listen, web_
     ("unknown key in a section", r##"[capture]
 ring-bytes = 1
 timeout = 3"##, r##"
-agent.toml:2:1: capture.ring-bytes: unknown key; did you mean "ring_bytes"? Allowed: ring_bytes, max_connections, probe_log, backend, discover, outbound
-agent.toml:3:1: capture.timeout: unknown key; allowed: ring_bytes, max_connections, probe_log, backend, discover, outbound"##),
+agent.toml:2:1: capture.ring-bytes: unknown key; did you mean "ring_bytes"? Allowed: ring_bytes, max_connections, probe_log, backend, discover, outbound, tls
+agent.toml:3:1: capture.timeout: unknown key; allowed: ring_bytes, max_connections, probe_log, backend, discover, outbound, tls"##),
     ("unknown table", r##"[captures]
 ring_bytes = 1"##, r##"
 agent.toml:1:2: captures: unknown key; did you mean "capture"? Allowed: listen, web_config_file, log, capture, labels, service, client, operation, attribution, redis, postgres"##),

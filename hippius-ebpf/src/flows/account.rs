@@ -17,8 +17,10 @@ use crate::kernel::socket::Socket;
 use crate::kernel::user_buffer::UserBuffer;
 use crate::origin::Origin;
 
-const IN: u16 = 1;
-const OUT_DIRECTION: u16 = 2;
+/// [`Flow::direction`]: the last bytes were a request's.
+pub const IN: u16 = 1;
+/// They were a response's.
+pub const OUT_DIRECTION: u16 = 2;
 
 /// `bytes` were accepted by a call. True when there is more to read than one run of a program may: [`go_on`] follows.
 #[inline(always)]
@@ -106,7 +108,7 @@ fn account_unseen<const OUT: bool>(socket: Socket, flow: &mut Flow, seen: u64, n
 
 /// The direction has turned: may a message begin although the last one is not over?
 #[inline(always)]
-fn may_resume<const OUT: bool>(flow: &Flow) -> bool {
+pub fn may_resume<const OUT: bool>(flow: &Flow) -> bool {
     let side = side::<OUT>(flow);
     match side.phase {
         phase::LOST => true,
@@ -197,7 +199,7 @@ pub fn leave_call<const OUT: bool, const SEND: bool>(flow: &mut Flow) {
 /// counts those who hold or have held the flow and those who try; `left` counts those who gave it back. If nothing but
 /// the own attempt was added since `left` was read, nobody holds the flow, and all who come later see this attempt.
 #[inline(always)]
-fn enter(flow: &mut Flow) -> bool {
+pub fn enter(flow: &mut Flow) -> bool {
     let left = load(&flow.left);
     add(&mut flow.entered, 1);
     if load(&flow.entered) == left.wrapping_add(1) {
@@ -214,8 +216,9 @@ fn add(word: &mut u64, value: u64) {
     unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(word, value) };
 }
 
+/// Gives the flow back.
 #[inline(always)]
-fn leave<const OUT: bool>(flow: &mut Flow) {
+pub fn leave<const OUT: bool>(flow: &mut Flow) {
     if side::<OUT>(flow).phase == phase::LOST {
         flow.tries += 1;
         if flow.lost_before == 0 {

@@ -215,6 +215,12 @@ pub fn go_on_stream<const OUT: bool, const SEND: bool>(socket: Socket, last: boo
     false
 }
 
+/// Tells the agent with whom the connection is made that a TLS session goes over. Its connect time is the connection's.
+#[inline(always)]
+pub fn introduce(socket: Socket, session: &Flow) {
+    tell(socket, session, 0);
+}
+
 /// Tells the agent who is connected with whom.
 #[inline(always)]
 fn tell(socket: Socket, flow: &Flow, error: u32) {

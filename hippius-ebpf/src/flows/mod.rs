@@ -12,8 +12,10 @@ use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use hippius_common::flow::{Flow, flag};
 use hippius_common::loss;
 
-pub use account::{end_call, go_on, settle_unseen};
-pub use client::{account as account_client, account_pages, adopt_open, connected, connects, give_up, go_on_stream};
+pub use account::{IN, OUT_DIRECTION, end_call, enter, go_on, leave, may_resume, settle_unseen};
+pub use client::{
+    account as account_client, account_pages, adopt_open, connected, connects, give_up, go_on_stream, introduce,
+};
 pub use server::account;
 
 use crate::emit;

@@ -37,7 +37,7 @@ pub fn account<const SEND: bool>(
 #[inline(never)]
 fn first_seen<const SEND: bool>(socket: Socket, origin: impl Origin, bytes: u64) -> bool {
     let interest = storage::interest(socket);
-    if interest == interest::NONE || !socket.is_tcp() {
+    if interest == interest::NONE || interest == interest::OPENED || !socket.is_tcp() {
         return false;
     }
     let Some(before) = Before::of::<SEND>(socket, bytes, interest == interest::BORN) else { return false };

@@ -8,3 +8,4 @@ mod process;
 mod runs;
 mod state;
 mod sweep;
+mod tls;

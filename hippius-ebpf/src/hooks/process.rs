@@ -6,7 +6,7 @@ use aya_ebpf::programs::BtfTracePointContext;
 
 use crate::flows;
 use crate::kernel::fields::{Kernel, TASK_TGID};
-use crate::maps::{CLIENTS, PROGRAMS, STARTED};
+use crate::maps::{CLIENTS, PROGRAMS, STARTED, TLS_PROCESSES};
 
 /// match-proto: void sched_process_fork(struct task_struct *parent, struct task_struct *child), since 4.4
 #[btf_tracepoint(function = "sched_process_fork")]
@@ -24,6 +24,7 @@ pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
 /// match-proto: void sched_process_exec(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm), since 4.4
 #[btf_tracepoint(function = "sched_process_exec")]
 pub fn sched_process_exec(_ctx: BtfTracePointContext) -> i32 {
+    let _ = TLS_PROCESSES.remove(flows::current_tgid());
     if PROGRAMS.get(0).is_some_and(|programs| *programs != 0) {
         // The agent looks often enough for the table not to be full.
         let _ = STARTED.insert(flows::current_tgid(), 1, 0);
@@ -39,6 +40,7 @@ pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
     let (tgid, pid) = ((task >> 32) as u32, task as u32);
     if tgid == pid {
         let _ = CLIENTS.remove(tgid);
+        let _ = TLS_PROCESSES.remove(tgid);
     }
     0
 }

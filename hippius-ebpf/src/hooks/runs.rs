@@ -7,6 +7,7 @@ use crate::flows::{self, Next};
 use crate::kernel::socket::Socket;
 use crate::maps::{MapPointer, RECV_ON, SEND_ON};
 use crate::origin::Origin;
+use crate::{calls, sessions};
 
 /// `MSG_PEEK` and `MSG_ERRQUEUE` (include/linux/socket.h): what they return is no traffic.
 pub const NO_TRAFFIC: i32 = 0x2 | 0x2000;
@@ -26,6 +27,9 @@ mod place {
 /// A call has moved `bytes`, more than none, on any socket of the host.
 #[inline(always)]
 pub fn begin<const SEND: bool>(ctx: &impl EbpfContext, socket: Socket, origin: impl Origin, bytes: i32) {
+    if calls::are_possible() {
+        sessions::join::<SEND>(socket, origin, u64::from(bytes as u32));
+    }
     let watched = flows::is_watched(socket.local_port());
     let flow = flows::find(socket);
     match &flow {

@@ -82,8 +82,14 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
 fn listens(socket: Socket, port: u16) {
     let tgid = flows::current_tgid();
     let discovers = DISCOVER.get(0).is_some_and(|discovers| *discovers != 0);
-    if discovers && tgid != AGENT_TGID.load() && socket.is_tcp() {
+    if tgid == AGENT_TGID.load() || !socket.is_tcp() {
+        return;
+    }
+    if discovers {
         flows::watch(port);
+    }
+    // A service that was started, or started again, after the agent.
+    if discovers || flows::is_watched(port) {
         flows::watch_client(tgid);
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::Server;
+use crate::certificate::Certificate;
 use crate::truth::AppLine;
 use crate::workdir::Workdir;
 use crate::{paths, ports, python, wait};
@@ -26,16 +27,28 @@ pub struct Asgi {
 
 /// uvicorn with `apps/asgi.py`.
 pub fn uvicorn(workdir: &Workdir, event_loop: Loop) -> Result<Asgi> {
+    start(workdir, "uvicorn", |port| uvicorn_command(event_loop, port))
+}
+
+/// The same over TLS: asyncio and uvloop move the records between library and socket themselves.
+pub fn uvicorn_tls(workdir: &Workdir, event_loop: Loop) -> Result<Asgi> {
+    let Certificate { certificate, key } = Certificate::create(workdir)?;
     start(workdir, "uvicorn", |port| {
-        let mut command = Command::new(python::program("uvicorn")?);
-        let (name, http) = match event_loop {
-            Loop::Uvloop => ("uvloop", "httptools"),
-            Loop::Asyncio => ("asyncio", "h11"),
-        };
-        command.args(["asgi:app", "--loop", name, "--http", http, "--port", &port.to_string()]);
-        command.args(["--log-level", "critical", "--no-access-log", "--timeout-keep-alive", "600"]);
+        let mut command = uvicorn_command(event_loop, port)?;
+        command.arg("--ssl-certfile").arg(certificate).arg("--ssl-keyfile").arg(key);
         Ok(command)
     })
+}
+
+fn uvicorn_command(event_loop: Loop, port: u16) -> Result<Command> {
+    let mut command = Command::new(python::program("uvicorn")?);
+    let (name, http) = match event_loop {
+        Loop::Uvloop => ("uvloop", "httptools"),
+        Loop::Asyncio => ("asyncio", "h11"),
+    };
+    command.args(["asgi:app", "--loop", name, "--http", http, "--port", &port.to_string()]);
+    command.args(["--log-level", "critical", "--no-access-log", "--timeout-keep-alive", "600"]);
+    Ok(command)
 }
 
 /// gunicorn: four workers forked after the app was loaded.

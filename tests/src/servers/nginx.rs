@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::Server;
+use crate::certificate::Certificate;
 use crate::ports;
 use crate::process::Process;
 use crate::truth::AccessLine;
@@ -15,6 +16,9 @@ use crate::workdir::Workdir;
 
 /// Body of `/k1`.
 pub const K1: usize = 1024;
+
+/// Status of the answers below `/mark/cN/`, whose body is the path: by status, N is known again.
+pub const MARKS: [u16; 8] = [200, 201, 202, 203, 404, 409, 410, 418];
 
 pub struct Nginx {
     pub server: Server,
@@ -28,11 +32,13 @@ pub struct Options {
     /// Buffered writes of the access log: for millions of requests. The lines are complete after [`Nginx::quit`].
     pub buffered_log: bool,
     pub access_log: bool,
+    /// HTTPS with a certificate for `localhost`.
+    pub tls: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 1, buffered_log: false, access_log: true }
+        Self { workers: 1, buffered_log: false, access_log: true, tls: false }
     }
 }
 
@@ -77,8 +83,8 @@ impl Nginx {
     }
 }
 
-/// Files and config; the words that start it.
-fn prepare(workdir: &Workdir, port: u16, options: Options) -> Result<Vec<String>> {
+/// Files and config; the words that start it. Its log is `access.log`.
+pub fn prepare(workdir: &Workdir, port: u16, options: Options) -> Result<Vec<String>> {
     let root = workdir.join("www");
     for folder in ["www/files", "www/dav", "nginx-tmp"] {
         std::fs::create_dir_all(workdir.join(folder))?;
@@ -86,18 +92,29 @@ fn prepare(workdir: &Workdir, port: u16, options: Options) -> Result<Vec<String>
     for size in [0usize, 1, 1024, 65_536, 1 << 20, 10 << 20] {
         std::fs::write(root.join("files").join(size.to_string()), vec![b'f'; size])?;
     }
-    let config = workdir.write("nginx.conf", config(workdir, port, options))?;
+    let certificate = options.tls.then(|| Certificate::create(workdir)).transpose()?;
+    let config = workdir.write("nginx.conf", config(workdir, port, options, certificate.as_ref()))?;
     let (folder, errors) = (workdir.path().display(), workdir.join("nginx-error.log"));
     let words = format!("nginx -c {} -p {folder} -e {}", config.display(), errors.display());
     Ok(words.split(' ').map(str::to_owned).collect())
 }
 
-fn config(workdir: &Workdir, port: u16, options: Options) -> String {
+fn config(workdir: &Workdir, port: u16, options: Options, certificate: Option<&Certificate>) -> String {
     let dir = workdir.path().display();
     let mut text = String::new();
     let buffer = if options.buffered_log { " buffer=1m" } else { "" };
     let access = if options.access_log { format!("{dir}/access.log truth{buffer}") } else { "off".to_owned() };
     let k1 = "k".repeat(K1);
+    let mut marks = String::new();
+    for (connection, status) in MARKS.iter().enumerate() {
+        let _ = writeln!(marks, "    location /mark/c{connection}/ {{ return {status} $uri; }}");
+    }
+    let (ssl, certificate) = match certificate {
+        Some(Certificate { certificate, key }) => {
+            (" ssl", format!("ssl_certificate {}; ssl_certificate_key {};", certificate.display(), key.display()))
+        }
+        None => ("", String::new()),
+    };
     // Writing to a String cannot fail.
     let _ = write!(
         text,
@@ -126,8 +143,9 @@ http {{
   tcp_nopush on;
   default_type application/octet-stream;
   server {{
-    listen 127.0.0.1:{port} reuseport backlog=4096;
-    listen [::1]:{port} reuseport backlog=4096;
+    listen 127.0.0.1:{port} reuseport backlog=4096{ssl};
+    listen [::1]:{port} reuseport backlog=4096{ssl};
+    {certificate}
     root {dir}/www;
     location = /k1 {{ return 200 "{k1}"; }}
     location = /empty {{ return 204; }}
@@ -136,7 +154,7 @@ http {{
     location /close/ {{ keepalive_timeout 0; return 200 "closed after this"; }}
     location /dav/ {{ dav_methods PUT DELETE MKCOL COPY MOVE; create_full_put_path on; }}
     location /chunked/ {{ alias {dir}/www/files/; sub_filter_types *; sub_filter "zzzzzz" "yyyyyy"; }}
-    location / {{ return 404 "nothing here"; }}
+{marks}    location / {{ return 404 "nothing here"; }}
   }}
 }}
 "#,

@@ -25,6 +25,9 @@ pub struct Outbound {
     /// By socket cookie. A connection is out of its place while a record goes through the stages.
     connections: HashMap<u64, Option<Box<Watched>>, ahash::RandomState>,
     open: Slab<Open>,
+    /// By process: TLS sessions that no socket is known of. Which of its sockets they go over cannot be told, so none of
+    /// them is said to be opaque.
+    unjoined: HashMap<u32, u32>,
     events: Vec<Event>,
     agent: Arc<AgentMetrics>,
 }
@@ -33,8 +36,12 @@ pub struct Outbound {
 struct Watched {
     peer: Arc<str>,
     framed: Framed,
+    /// The name of the server that a TLS session is with.
+    server: Option<Arc<str>>,
     /// Bytes of TLS that were counted, each way.
     opaque: [u64; 2],
+    /// Of a TLS session: its socket is known.
+    joined: bool,
     moved_ns: u64,
 }
 
@@ -47,7 +54,7 @@ struct Open {
 impl Outbound {
     /// None yet.
     pub fn new(agent: Arc<AgentMetrics>) -> Self {
-        Self { connections: HashMap::default(), open: Slab::new(), events: Vec::new(), agent }
+        Self { connections: HashMap::default(), open: Slab::new(), unjoined: HashMap::new(), events: Vec::new(), agent }
     }
 
     /// A connection was made, or could not be.
@@ -56,17 +63,61 @@ impl Outbound {
         if connected.connect_ns != 0 {
             self.agent.outbound.connected(&peer, connected.connect_ns);
         }
+        if let Some(session) = self.connections.get_mut(&connected.cookie).and_then(Option::as_mut) {
+            // A TLS session, of which the socket is known now.
+            session.joined = true;
+            session.peer = session.server.as_ref().map_or(peer, |server| peer::named(server, connected.port));
+            self.no_longer_unjoined(connected.tgid);
+            return;
+        }
+        self.insert(connected.cookie, peer, None, now_ns);
+    }
+
+    fn insert(&mut self, cookie: u64, peer: Arc<str>, server: Option<Arc<str>>, now_ns: u64) {
         if self.connections.len() >= MAX_CONNECTIONS {
             self.agent.events_lost.with_label_values(&["table_full"]).inc();
             return;
         }
-        let watched = Watched { peer, framed: Framed::default(), opaque: [0, 0], moved_ns: now_ns };
-        self.connections.insert(connected.cookie, Some(Box::new(watched)));
+        let watched =
+            Watched { peer, server, framed: Framed::default(), opaque: [0, 0], joined: false, moved_ns: now_ns };
+        self.connections.insert(cookie, Some(Box::new(watched)));
+    }
+
+    /// A TLS session begins, or its server is named. It has no socket yet.
+    fn session(&mut self, record: &Record<'_>, now_ns: u64) {
+        let cookie = record.header.cookie;
+        let server = peer::server(record.inbound);
+        match self.connections.get_mut(&cookie).and_then(Option::as_mut) {
+            Some(session) => {
+                if let Some(server) = server {
+                    session.peer = Arc::clone(&server);
+                    session.server = Some(server);
+                }
+            }
+            None => {
+                let peer = server.clone().unwrap_or_else(|| peer::UNKNOWN.into());
+                self.insert(cookie, peer, server, now_ns);
+                *self.unjoined.entry(record.header.tgid).or_default() += 1;
+            }
+        }
+    }
+
+    fn no_longer_unjoined(&mut self, tgid: u32) {
+        if let Some(count) = self.unjoined.get_mut(&tgid) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.unjoined.remove(&tgid);
+            }
+        }
     }
 
     /// Takes one record of such a connection.
     pub fn take(&mut self, heads: &mut HeadBuffer, record: &Record<'_>, source: Source, now_ns: u64) {
         let header = &record.header;
+        if header.kind == kind::SESSION {
+            self.session(record, now_ns);
+            return;
+        }
         // A sweep may be ahead of the record that tells of the connection, and behind the last one.
         let Some(mut watched) = self.connections.get_mut(&header.cookie).and_then(Option::take) else { return };
         if header.flags & flag::TLS != 0 {
@@ -76,6 +127,10 @@ impl Outbound {
         }
         watched.moved_ns = now_ns;
         if header.kind == kind::CLOSE {
+            let moved = header.inbound.total | header.outbound.total != 0;
+            if header.flags & flag::SESSION != 0 && !watched.joined && !moved {
+                self.no_longer_unjoined(header.tgid);
+            }
             self.connections.remove(&header.cookie);
         } else if let Some(place) = self.connections.get_mut(&header.cookie) {
             *place = Some(watched);
@@ -94,8 +149,11 @@ impl Outbound {
     fn tls(&mut self, watched: &mut Watched, record: &Record<'_>) {
         let header = &record.header;
         let totals = [(Direction::Out, header.inbound.total), (Direction::In, header.outbound.total)];
+        let opened = header.flags & flag::OPENED != 0 || self.unjoined.contains_key(&header.tgid);
         for ((direction, total), counted) in totals.into_iter().zip(&mut watched.opaque) {
-            self.agent.outbound.opaque(&watched.peer, direction, total.saturating_sub(*counted));
+            if !opened {
+                self.agent.outbound.opaque(&watched.peer, direction, total.saturating_sub(*counted));
+            }
             *counted = total.max(*counted);
         }
         if header.kind == kind::CLOSE {

@@ -1,0 +1,275 @@
+//! HTTPS: what OpenSSL takes and gives, at both ends, is counted like plain HTTP. The truth is nginx' access log and the
+//! clients' own counts.
+//!
+//! Every connection has a method and a status of its own, so that a request that was paired with another connection's
+//! answer would be seen.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use hippius_tests::agent::Agent;
+use hippius_tests::clients::curl::curl;
+use hippius_tests::clients::tls::{Load, TlsClient};
+use hippius_tests::config::Config;
+use hippius_tests::expect::{self, Expected};
+use hippius_tests::lab::{self, Lab};
+use hippius_tests::metrics::Metrics;
+use hippius_tests::servers::asgi::{self, Loop};
+use hippius_tests::servers::nginx::{self, MARKS, Nginx, Options};
+use hippius_tests::truth::AccessLine;
+use hippius_tests::{paths, ports, process, python, wait};
+
+/// As in `apps/tls_client.py`.
+const METHODS: [&str; 8] = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "GET", "POST"];
+
+const FEW: Load = Load { connections: 4, requests: 25 };
+
+fn config(nginx: &Nginx) -> Config {
+    Config::with_calls()
+        .capture("tls = true")
+        .service("nginx", nginx.server.port)
+        .section("[[client]]\nname = \"python\"\ncommand = \"*tls_client.py*\"")
+        .section("[[client]]\nname = \"node\"\ncommand = \"*tls_client.js*\"")
+        .section("[[client]]\nname = \"curl\"\nprocess = \"curl\"")
+}
+
+fn with_nginx(name: &str, test: impl FnOnce(&Lab, &Nginx, &Agent) -> Result<()>) {
+    lab::with_agent(name, |lab| {
+        let nginx = Nginx::start_with(&lab.workdir, Options { tls: true, ..Options::default() })?;
+        let agent = lab.agent(&config(&nginx))?;
+        processes(lab, &agent, 2)?;
+        test(lab, &nginx, &agent)
+    });
+}
+
+/// Waits until so many processes are known to use probed libraries.
+fn processes(lab: &Lab, agent: &Agent, wanted: u64) -> Result<()> {
+    let known = |metrics: &Metrics| metrics.sum("hippius_agent_tls_processes", &[]) >= wanted;
+    let metrics = lab.settle(agent, known)?;
+    ensure!(known(&metrics), "{}\n{}", metrics.lines_with("tls"), agent.log());
+    Ok(())
+}
+
+/// Both ends agree with the truth, each connection for itself, and nothing is called opaque.
+fn all_agree(lab: &Lab, nginx: &Nginx, agent: &Agent, peer: &str, load: Load) -> Result<()> {
+    let wanted: Vec<_> = (0..load.connections as usize).map(|n| (METHODS[n], MARKS[n].to_string())).collect();
+    let found = |metrics: &Metrics| -> Vec<u64> {
+        let of = |(method, status): &(&str, String)| {
+            let filter = [("peer", peer), ("method", *method), ("status_code", status)];
+            metrics.sum("http_client_requests_total", &filter)
+        };
+        wanted.iter().map(of).collect()
+    };
+    let right = vec![load.requests; wanted.len()];
+    let metrics = lab.settle(agent, |metrics| found(metrics) == right)?;
+    ensure!(found(&metrics) == right, "{:?}\n{}", found(&metrics), metrics.lines_with("client"));
+    let all = metrics.sum("http_client_requests_total", &[]);
+    ensure!(all == load.total(), "{all} requests\n{}", metrics.lines_with("client"));
+    expect::nothing_lost(&metrics)?;
+    let opaque = metrics.sum("tls_opaque_bytes_total", &[("peer", peer)]);
+    ensure!(opaque == 0, "{opaque} opaque bytes although all was read\n{}", metrics.lines_with("opaque"));
+    let log = nginx.log(load.total() as usize)?;
+    let (asked, answered) =
+        log.iter().fold((0, 0), |(asked, answered), line| (asked + line.request_length, answered + line.bytes_sent));
+    let served = Expected::requests(log.len() as u64).bytes(asked, answered);
+    expect::exactly(lab, agent, "nginx", &served)?;
+    Ok(())
+}
+
+/// A client that begins once it is watched. `peer` is what it is told of.
+fn client(name: &str, peer: impl Fn(u16) -> String, start: impl FnOnce(u16) -> Result<TlsClient>, load: Load) {
+    with_nginx(name, |lab, nginx, agent| {
+        let port = nginx.server.port;
+        let mut client = start(port)?;
+        processes(lab, agent, 3)?;
+        let right = client.run()?;
+        ensure!(right == load.total(), "{right} of {} answers were right", load.total());
+        all_agree(lab, nginx, agent, &peer(port), load)
+    });
+}
+
+/// The library calls the socket itself, so the session's port is known.
+fn with_port(port: u16) -> String {
+    format!("localhost:{port}")
+}
+
+/// The library works on memory: the name in the handshake is all that is known.
+fn name_alone(_port: u16) -> String {
+    "localhost".to_owned()
+}
+
+#[test]
+fn python_requests() {
+    client("tls-requests", with_port, |port| TlsClient::python("requests", port, FEW), FEW);
+}
+
+#[test]
+fn python_urllib() {
+    client("tls-urllib", with_port, |port| TlsClient::python("urllib", port, FEW), FEW);
+}
+
+#[test]
+fn python_httpx_on_asyncio() {
+    client("tls-httpx", name_alone, |port| TlsClient::python("httpx", port, FEW), FEW);
+}
+
+#[test]
+fn python_httpx_on_uvloop() {
+    client("tls-httpx-uvloop", name_alone, |port| TlsClient::python("httpx+uvloop", port, FEW), FEW);
+}
+
+#[test]
+fn python_aiohttp_on_asyncio() {
+    client("tls-aiohttp", name_alone, |port| TlsClient::python("aiohttp", port, FEW), FEW);
+}
+
+#[test]
+fn python_aiohttp_on_uvloop() {
+    client("tls-aiohttp-uvloop", name_alone, |port| TlsClient::python("aiohttp+uvloop", port, FEW), FEW);
+}
+
+#[test]
+fn node() {
+    client("tls-node", name_alone, |port| TlsClient::node(port, FEW), FEW);
+}
+
+/// Eight connections interleaved in one thread over memory: none of their requests is on another's.
+#[test]
+fn a_hundred_thousand_requests_over_interleaved_connections() {
+    let load = Load { connections: 8, requests: 12_500 };
+    client("tls-many", name_alone, |port| TlsClient::python("streams+uvloop", port, load), load);
+}
+
+/// curl lives for a moment; the library is probed already, and the agent is asked who it is.
+#[test]
+fn curl_that_is_gone_before_anybody_looks() {
+    with_nginx("tls-curl", |lab, nginx, agent| {
+        let port = nginx.server.port;
+        let load = Load { connections: 4, requests: 10 };
+        for (connection, method) in METHODS.iter().enumerate().take(load.connections as usize) {
+            let urls = (0..load.requests).map(|number| format!("https://localhost:{port}/mark/c{connection}/{number}"));
+            let mut curl = Command::new("curl");
+            curl.args(["-sk", "--http1.1", "-X", method]).args(urls);
+            let said = process::run(&mut curl)?;
+            ensure!(said.matches("/mark/").count() as u64 == load.requests, "{said}");
+        }
+        all_agree(lab, nginx, agent, &with_port(port), load)
+    });
+}
+
+/// A process that is not meant leaves no trace, although the library that it uses is probed.
+#[test]
+fn processes_that_are_not_meant_are_left_alone() {
+    with_nginx("tls-not-meant", |lab, nginx, agent| {
+        let mut openssl = Command::new("sh");
+        let port = nginx.server.port;
+        let ask = format!(
+            "printf 'GET /mark/c0/1 HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' | \
+             openssl s_client -quiet -connect localhost:{port} 2>/dev/null"
+        );
+        let said = process::run(openssl.args(["-c", &ask]))?;
+        ensure!(said.contains("/mark/c0/1"), "{said}");
+        let metrics = expect::counted(lab, agent, "nginx", &Expected::requests(1))?;
+        let calls = metrics.sum("http_client_requests_total", &[]);
+        ensure!(calls == 0, "{}", metrics.lines_with("http_client"));
+        expect::nothing_lost(&metrics)
+    });
+}
+
+/// A process that was killed in the middle of a request: its session ends, and is not complete.
+#[test]
+fn a_killed_client_leaves_nothing_open() {
+    with_nginx("tls-killed", |lab, nginx, agent| {
+        let mut client = TlsClient::python("urllib", nginx.server.port, Load { connections: 1, requests: 3 })?;
+        processes(lab, agent, 3)?;
+        ensure!(client.run()? == 3);
+        drop(client);
+        let gone = |metrics: &Metrics| metrics.sum("hippius_agent_tls_processes", &[]) == 2;
+        wait::until("the end of the client is noticed", wait::WIDE, || agent.scrape().ok().filter(gone))?;
+        all_agree(lab, nginx, agent, &with_port(nginx.server.port), Load { connections: 1, requests: 3 })
+    });
+}
+
+/// The server moves the records itself: its sessions belong to no socket, and to the one port on which it listens.
+fn uvicorn(name: &str, event_loop: Loop) {
+    lab::with_agent(name, |lab| {
+        let api = asgi::uvicorn_tls(&lab.workdir, event_loop)?;
+        let port = api.server.port;
+        let config = Config::with_calls().capture("tls = true").service("api", port);
+        let agent = lab.agent(&config)?;
+        processes(lab, &agent, 1)?;
+        let (mut asked, mut answered) = (0, 0);
+        for path in ["bytes/0", "bytes/1", "bytes/70000", "bytes/3000000", "status/204", "status/404", "x"] {
+            let address = format!("https://localhost:{port}/{path}");
+            let answer = curl(&["--insecure", "--data", "some body", &address])?;
+            // The body goes out with the head, and is counted with it.
+            asked += answer.head_sent;
+            answered += answer.head_received + answer.body_received;
+        }
+        let log = api.log(7)?;
+        let served = Expected::requests(log.len() as u64).bytes(asked, answered);
+        let served = served.statuses(&[("200", 5), ("204", 1), ("404", 1)]).outcomes(&[("complete", 7)]);
+        expect::exactly(lab, &agent, "api", &served)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn uvicorn_on_asyncio() {
+    uvicorn("tls-uvicorn", Loop::Asyncio);
+}
+
+#[test]
+fn uvicorn_on_uvloop() {
+    uvicorn("tls-uvicorn-uvloop", Loop::Uvloop);
+}
+
+/// Where the dynamic linker finds the library.
+fn libssl() -> Result<String> {
+    let known = process::run(Command::new("ldconfig").arg("-p"))?;
+    let line = known.lines().find(|line| line.contains("libssl.so.3")).context("libssl.so.3 is not installed")?;
+    Ok(line.rsplit(' ').next().unwrap_or_default().to_owned())
+}
+
+/// As in a container: mounts, processes and network of its own, and a copy of the library at the usual path.
+#[test]
+fn a_process_in_its_own_namespaces_with_its_own_library() {
+    lab::with_agent("tls-namespaces", |lab| {
+        let load = FEW;
+        let port = ports::free();
+        let server = nginx::prepare(&lab.workdir, port, Options { tls: true, ..Options::default() })?.join(" ");
+        let (library, copy) = (libssl()?, lab.workdir.join("libssl.so.3"));
+        std::fs::copy(&library, &copy)?;
+        let config = Config::with_calls()
+            .capture("tls = true")
+            .service("nginx", port)
+            .section("[[client]]\nname = \"python\"\ncommand = \"*tls_client.py*\"\nprocess = \"python*\"");
+        let agent = lab.agent(&config)?;
+        let pid_file = lab.workdir.join("nginx.pid");
+        let script = format!(
+            "ip link set lo up && mount --bind {} {library} && {{ {server} & }} && \
+             while ! test -s {}; do sleep 0.05; done && exec \"$@\"",
+            copy.display(),
+            pid_file.display()
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc", "--"]);
+        command.args(["sh", "-c", &script, "sh"]).arg(python::program("python")?);
+        command.arg(paths::apps().join("tls_client.py")).arg("urllib");
+        let mut client = TlsClient::start(command, port, load)?;
+        // nginx' two processes and the client.
+        processes(lab, &agent, 3)?;
+        ensure!(client.run()? == load.total());
+        let metrics = lab.settle(&agent, |metrics| metrics.sum("http_client_requests_total", &[]) == load.total())?;
+        let by_status = metrics.by("http_client_requests_total", &[("peer", &with_port(port))], "status_code");
+        let wanted = MARKS.iter().take(4).map(|status| (status.to_string(), load.requests)).collect();
+        ensure!(by_status == wanted, "{by_status:?}\n{}", metrics.lines_with("client"));
+        ensure!(metrics.sum("hippius_agent_tls_libraries", &[]) == 1, "{}", metrics.lines_with("tls"));
+        let log = AccessLine::read(&lab.workdir.join("access.log"))?;
+        let (asked, answered) =
+            log.iter().fold((0, 0), |sums, line| (sums.0 + line.request_length, sums.1 + line.bytes_sent));
+        let served = Expected::requests(load.total()).bytes(asked, answered);
+        expect::exactly(lab, &agent, "nginx", &served)?;
+        Ok(())
+    });
+}
