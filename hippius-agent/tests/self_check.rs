@@ -5,7 +5,7 @@ use hippius_agent::kernel::backend::PREFERENCE;
 use hippius_agent::kernel::btf::KernelTypes;
 use hippius_agent::kernel::error::LoadError;
 use hippius_agent::kernel::facts::Facts;
-use hippius_agent::kernel::loader::{Probes, Settings, load_with};
+use hippius_agent::kernel::loader::{Probes, Settings, load_with, plans};
 use hippius_agent::kernel::watch::Watch;
 use hippius_common::fields::{FIELDS, Place};
 
@@ -17,7 +17,7 @@ const SHIFT: u32 = 8;
 const EXCEPTIONS: [&str; 2] = ["TASK_STATUS", "SK_OWNED"];
 
 fn load(settings: &Settings, types: &KernelTypes, facts: &Facts) -> Result<Probes, LoadError> {
-    load_with(settings, &Watch::default(), types, facts)
+    load_with(settings, &Watch::default(), facts, plans(settings, types, facts))
 }
 
 #[test]

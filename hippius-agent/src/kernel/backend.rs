@@ -28,10 +28,10 @@ impl Backend {
     }
 
     /// Its bit in the table of kernel fields.
-    pub fn bit(self) -> u32 {
+    pub fn bit(self) -> &'static u32 {
         match self {
-            Self::Fentry => backend::FENTRY,
-            Self::Tracepoint => backend::TRACEPOINT,
+            Self::Fentry => &backend::FENTRY,
+            Self::Tracepoint => &backend::TRACEPOINT,
         }
     }
 }
@@ -91,17 +91,18 @@ const fn continued(
 /// What both back-ends follow: states of sockets, and processes.
 const STATES: [&str; 4] = ["inet_sock_set_state", "sched_process_fork", "sched_process_exec", "sched_process_exit"];
 
-/// The back-end's programs for this kernel, or a sentence that says why it cannot run here.
+/// The back-end's programs for this kernel, what only it needs first, or a sentence that says why it cannot run here.
 pub fn plan(backend: Backend, types: &KernelTypes, facts: &Facts) -> Result<Vec<Attachment>, String> {
-    let missing = facts.missing(backend.bit());
+    let missing = facts.missing(*backend.bit());
     if !missing.is_empty() {
         return Err(missing.join(", "));
     }
-    let mut plan: Vec<Attachment> = STATES.iter().map(|name| attached(name, Hook::Tracepoint, name)).collect();
+    let mut plan = Vec::new();
     match backend {
         Backend::Tracepoint => plan.extend(tracepoints()),
         Backend::Fentry => plan.extend(exits(types, facts).map_err(|error| error.to_string())??),
     }
+    plan.extend(STATES.iter().map(|name| attached(name, Hook::Tracepoint, name)));
     Ok(plan)
 }
 

@@ -1,38 +1,26 @@
-//! Loads the kernel object, fills in what depends on this host, attaches the programs of one back-end.
+//! Loads and attaches the best back-end that works on this host.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, ProgramArray, RingBuf};
-use aya::programs::{BtfTracePoint, FEntry, FExit, Iter, Program, ProgramFd};
-use aya::{Btf, Ebpf, EbpfLoader};
+use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
+use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
-use hippius_common::ABI_GLOBAL;
-use hippius_common::fields::arch;
 use hippius_common::loss::REASONS;
 
-use super::backend::{Attachment, Backend, Hook, PREFERENCE, plan};
+use super::backend::{Attachment, Backend, PREFERENCE, plan};
 use super::btf::KernelTypes;
 use super::clients::Clients;
 use super::clock::monotonic_ns;
 use super::error::LoadError;
 use super::facts::Facts;
-use super::iterator::Iterator;
-use super::self_check;
+use super::object::{self, Object};
 use super::sweep::Sweeper;
-use super::tls;
 use super::watch::{PortSet, Watch};
-
-/// The kernel object, as built by `cargo xtask build`.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HIPPIUS_EBPF_OBJECT"));
+use super::{programs, self_check, tls};
 
 /// Words of the port bitmap.
 pub const PORT_WORDS: usize = 65536 / 64;
-
-/// Threads whose calls into TLS libraries are remembered, and processes; those that have not called for longest make
-/// room.
-const TLS_THREADS: u32 = 16_384;
-const TLS_PROCESSES: u32 = 8_192;
 
 /// What the programs are told before they are loaded.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +68,7 @@ pub struct Probes {
     pub tls: Option<Result<tls::programs::Parts, LoadError>>,
     /// Since when the wanted ports are watched, `CLOCK_MONOTONIC` in nanoseconds.
     pub since_ns: u64,
-    log: Option<EbpfLogger<&'static dyn log::Log>>,
+    pub(super) log: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
 impl Probes {
@@ -113,13 +101,13 @@ pub struct ProgramRuns {
 
 /// Which ports are watched, and what was lost.
 pub struct Controls {
-    losses: PerCpuArray<MapData, u64>,
-    ports: Array<MapData, PortSet>,
-    discover: Array<MapData, u32>,
+    pub(super) losses: PerCpuArray<MapData, u64>,
+    pub(super) ports: Array<MapData, PortSet>,
+    pub(super) discover: Array<MapData, u32>,
     /// Whose connections are watched.
     pub clients: Clients,
-    programs: Vec<&'static str>,
-    ebpf: Ebpf,
+    pub(super) programs: Vec<&'static str>,
+    pub(super) ebpf: Ebpf,
 }
 
 impl Controls {
@@ -154,18 +142,18 @@ impl Controls {
 
 /// Loads and attaches the best back-end that works here. `watch` is watched from then on.
 pub fn load(settings: &Settings, watch: &Watch) -> Result<Probes, LoadError> {
-    let types = KernelTypes::of_running_kernel()?;
-    let facts = Facts::of(&types)?;
-    load_with(settings, watch, &types, &facts)
+    let (facts, plans) = of_running_kernel(settings)?;
+    load_with(settings, watch, &facts, plans)
 }
 
 /// The same with what is known of the kernel; tests give what is not true.
-pub fn load_with(settings: &Settings, watch: &Watch, types: &KernelTypes, facts: &Facts) -> Result<Probes, LoadError> {
-    let btf = Btf::from_sys_fs()?;
+pub fn load_with(settings: &Settings, watch: &Watch, facts: &Facts, plans: Vec<Plan>) -> Result<Probes, LoadError> {
     let mut refused = Vec::new();
-    let candidates = settings.backend.as_ref().map_or(PREFERENCE, std::slice::from_ref);
-    for &backend in candidates {
-        match attach(backend, settings, types, facts, &btf) {
+    let mut loader = object::loader();
+    let object = Object::new(settings, facts)?;
+    object.configure(&mut loader);
+    for Plan { backend, attachments } in plans {
+        match attachments.and_then(|plan| attach(&object, &mut loader, backend, &plan)) {
             Ok(mut probes) => {
                 self_check::run(&mut probes, facts.get("HAS_STORAGE") != 0)?;
                 probes.since_ns = monotonic_ns();
@@ -180,195 +168,65 @@ pub fn load_with(settings: &Settings, watch: &Watch, types: &KernelTypes, facts:
     Err(LoadError::NoBackend(reasons.join("; ")))
 }
 
-/// Loads the programs of one back-end and attaches nothing.
-pub fn try_load(backend: Backend, settings: &Settings) -> Result<(), LoadError> {
+/// What one back-end is made of, or why it cannot run here.
+pub struct Plan {
+    /// Which.
+    pub backend: Backend,
+    /// Its programs.
+    pub attachments: Result<Vec<Attachment>, LoadError>,
+}
+
+/// Facts about the running kernel, and the back-ends in order of preference. Its types are let go: they are large.
+fn of_running_kernel(settings: &Settings) -> Result<(Facts, Vec<Plan>), LoadError> {
     let types = KernelTypes::of_running_kernel()?;
     let facts = Facts::of(&types)?;
-    prepare(backend, settings, &types, &facts, &Btf::from_sys_fs()?).map(drop)
+    let plans = plans(settings, &types, &facts);
+    Ok((facts, plans))
+}
+
+/// The back-ends that the settings allow, in order of preference.
+pub fn plans(settings: &Settings, types: &KernelTypes, facts: &Facts) -> Vec<Plan> {
+    let candidates = settings.backend.as_ref().map_or(PREFERENCE, std::slice::from_ref);
+    let plan = |&backend| Plan { backend, attachments: plan(backend, types, facts).map_err(LoadError::Lacking) };
+    candidates.iter().map(plan).collect()
+}
+
+/// Loads the programs of one back-end and attaches nothing.
+pub fn try_load(backend: Backend, settings: &Settings) -> Result<(), LoadError> {
+    let settings = Settings { backend: Some(backend), ..*settings };
+    try_any(&settings).map(drop)
 }
 
 /// Loads the programs for TLS libraries beside the first back-end that loads, and attaches nothing.
 pub fn try_tls(settings: &Settings) -> Result<(), LoadError> {
-    let types = KernelTypes::of_running_kernel()?;
-    let facts = Facts::of(&types)?;
-    let btf = Btf::from_sys_fs()?;
-    let mut result = Ok(());
-    for &backend in PREFERENCE {
-        match prepare(backend, settings, &types, &facts, &btf) {
-            Ok((probes, _)) => return probes.tls.map_or(Ok(()), |tls| tls.map(drop)),
-            Err(error) => result = Err(error),
+    try_any(settings)?.tls.map_or(Ok(()), |tls| tls.map(drop))
+}
+
+fn try_any(settings: &Settings) -> Result<Probes, LoadError> {
+    let (facts, plans) = of_running_kernel(settings)?;
+    let mut loader = object::loader();
+    let object = Object::new(settings, &facts)?;
+    object.configure(&mut loader);
+    let mut result = Err(LoadError::NoBackend("none is asked for".to_owned()));
+    for Plan { backend, attachments } in plans {
+        result = attachments.and_then(|plan| object.load(&mut loader, backend, &plan));
+        if result.is_ok() {
+            break;
         }
     }
     result
 }
 
 /// Loads one back-end and attaches it; no port is watched yet.
-fn attach(
+fn attach<'a>(
+    object: &'a Object<'a>,
+    loader: &mut EbpfLoader<'a>,
     backend: Backend,
-    settings: &Settings,
-    types: &KernelTypes,
-    facts: &Facts,
-    btf: &Btf,
+    plan: &[Attachment],
 ) -> Result<Probes, LoadError> {
-    let (mut probes, plan) = prepare(backend, settings, types, facts, btf)?;
+    let mut probes = object.load(loader, backend, plan)?;
     for attachment in plan.iter().filter(|attachment| attachment.array.is_none()) {
-        attach_program(&mut probes.controls.ebpf, attachment)?;
+        programs::attach(&mut probes.controls.ebpf, attachment)?;
     }
     Ok(probes)
-}
-
-fn prepare(
-    backend: Backend,
-    settings: &Settings,
-    types: &KernelTypes,
-    facts: &Facts,
-    btf: &Btf,
-) -> Result<(Probes, Vec<Attachment>), LoadError> {
-    let plan = plan(backend, types, facts).map_err(LoadError::Lacking)?;
-    let mut ebpf = load_object(settings, backend, facts, btf)?;
-    let ports = Array::try_from(take(&mut ebpf, "PORTS")?)?;
-    let discover = Array::try_from(take(&mut ebpf, "DISCOVER")?)?;
-    let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)?;
-    let ring = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
-    let log = settings.probe_log.then(|| EbpfLogger::init(&mut ebpf)).transpose()?;
-    for attachment in &plan {
-        let fd = load_program(&mut ebpf, attachment, btf)?;
-        if let Some((array, place)) = attachment.array {
-            let Some(map) = ebpf.map_mut(array) else { return Err(LoadError::Foreign(array)) };
-            ProgramArray::try_from(map)?.set(place, &fd, 0)?;
-        }
-    }
-    let processes = tls::programs::again(&ebpf, "CLIENTS")?;
-    // The sweeper lets go of the map that this program uses, too.
-    let clients = load_clients(&mut ebpf, facts, btf)?;
-    let (mut sweeper, sweep) = load_sweeper(&mut ebpf, facts, btf)?;
-    let mut programs: Vec<_> = plan.iter().map(|attachment| attachment.program).chain([sweep]).collect();
-    let tls = (settings.max_sessions > 0).then(|| load_tls(&mut ebpf, &mut sweeper, processes, btf));
-    if let Some(Ok(_)) = &tls {
-        programs.extend(tls::programs::NAMES);
-    }
-    let controls = Controls { losses, ports, discover, clients, programs, ebpf };
-    Ok((Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), tls, since_ns: 0 }, plan))
-}
-
-fn load_program(ebpf: &mut Ebpf, attachment: &Attachment, btf: &Btf) -> Result<ProgramFd, LoadError> {
-    let name = attachment.program;
-    let program = program(ebpf, name)?;
-    let loaded = (|| {
-        match attachment.hook {
-            Hook::Tracepoint => <&mut BtfTracePoint>::try_from(&mut *program)?.load(attachment.target, btf)?,
-            Hook::Entry => <&mut FEntry>::try_from(&mut *program)?.load(attachment.target, btf)?,
-            Hook::Exit => <&mut FExit>::try_from(&mut *program)?.load(attachment.target, btf)?,
-        }
-        Ok(program.fd()?.try_clone()?)
-    })();
-    loaded.map_err(|source| LoadError::Program { name, source: Box::new(source) })
-}
-
-fn attach_program(ebpf: &mut Ebpf, attachment: &Attachment) -> Result<(), LoadError> {
-    let name = attachment.program;
-    let program = program(ebpf, name)?;
-    let attached = (|| {
-        match attachment.hook {
-            Hook::Tracepoint => <&mut BtfTracePoint>::try_from(program)?.attach().map(|_| ())?,
-            Hook::Entry => <&mut FEntry>::try_from(program)?.attach().map(|_| ())?,
-            Hook::Exit => <&mut FExit>::try_from(program)?.attach().map(|_| ())?,
-        }
-        Ok(())
-    })();
-    attached.map_err(|source| LoadError::Program { name, source: Box::new(source) })
-}
-
-fn load_object(settings: &Settings, backend: Backend, facts: &Facts, btf: &Btf) -> Result<Ebpf, LoadError> {
-    let present = 1u32;
-    let probe_log = u32::from(settings.probe_log);
-    let tgid = std::process::id();
-    let bit = backend.bit();
-    let arch = if cfg!(target_arch = "aarch64") { arch::AARCH64 } else { arch::X86_64 };
-    let max_flows = if facts.get("HAS_STORAGE") == 0 { settings.max_flows } else { 1 };
-    let mut loader = EbpfLoader::new();
-    loader
-        .btf(Some(btf))
-        .map_max_entries("RECORDS", settings.ring_bytes)
-        .map_max_entries("FLOWS_BY_ADDRESS", max_flows)
-        .map_max_entries("IGNORED_BY_ADDRESS", max_flows)
-        .map_max_entries("TLS_SESSIONS", settings.max_sessions.max(1))
-        .map_max_entries("TLS_CALLS", if settings.max_sessions == 0 { 1 } else { TLS_THREADS })
-        .map_max_entries("TLS_PROCESSES", if settings.max_sessions == 0 { 1 } else { TLS_PROCESSES })
-        .override_global("BACKEND", &bit, true)
-        .override_global("ARCH", &arch, true)
-        .override_global(ABI_GLOBAL, &present, true)
-        .override_global("WAKE_BYTES", &settings.wake_bytes, true)
-        .override_global("PROBE_LOG", &probe_log, true)
-        .override_global("AGENT_TGID", &tgid, true);
-    for (global, value) in facts.globals() {
-        loader.override_global(global, value, true);
-    }
-    Ok(loader.load(OBJECT)?)
-}
-
-fn load_sweeper(ebpf: &mut Ebpf, facts: &Facts, btf: &Btf) -> Result<(Sweeper, &'static str), LoadError> {
-    let (name, iterator, map) = if facts.get("HAS_STORAGE") == 0 {
-        ("sweep_by_address", "bpf_map_elem", "FLOWS_BY_ADDRESS")
-    } else {
-        ("sweep", "bpf_sk_storage_map", "FLOWS")
-    };
-    let refused = |source| LoadError::Program { name, source: Box::new(source) };
-    let since = Array::try_from(take(ebpf, "SWEEP_SINCE")?)?;
-    let flows = match take(ebpf, map)? {
-        Map::SkStorage(flows) | Map::HashMap(flows) => flows,
-        _ => return Err(LoadError::Foreign(map)),
-    };
-    let sweep: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
-    sweep.load(iterator, btf).map_err(refused)?;
-    let fd = sweep.fd().map_err(refused)?;
-    Ok((Sweeper::new(fd.as_fd(), flows.fd().as_fd(), since)?, name))
-}
-
-/// Without socket storage there is no way from a file to its socket either: what is open already stays unseen.
-fn load_clients(ebpf: &mut Ebpf, facts: &Facts, btf: &Btf) -> Result<Clients, LoadError> {
-    let open = if facts.get("HAS_STORAGE") == 0 { None } else { Some(load_adopt(ebpf, btf)?) };
-    Ok(Clients {
-        processes: HashMap::try_from(take(ebpf, "CLIENTS")?)?,
-        started: HashMap::try_from(take(ebpf, "STARTED")?)?,
-        outbound: Array::try_from(take(ebpf, "OUTBOUND")?)?,
-        programs: Array::try_from(take(ebpf, "PROGRAMS")?)?,
-        listened: Array::try_from(take(ebpf, "LISTENED")?)?,
-        open,
-    })
-}
-
-fn load_adopt(ebpf: &mut Ebpf, btf: &Btf) -> Result<Iterator, LoadError> {
-    let name = "adopt";
-    let refused = |source| LoadError::Program { name, source: Box::new(source) };
-    let adopt: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
-    adopt.load("task_file", btf).map_err(refused)?;
-    Ok(Iterator::over_all(adopt.fd().map_err(refused)?.as_fd())?)
-}
-
-/// The programs for TLS libraries, whose sessions are swept with the sockets' flows.
-fn load_tls(
-    ebpf: &mut Ebpf,
-    sweeper: &mut Sweeper,
-    processes: Map,
-    btf: &Btf,
-) -> Result<tls::programs::Parts, LoadError> {
-    let (name, map) = ("sweep_by_address", "TLS_SESSIONS");
-    let refused = |source| LoadError::Program { name, source: Box::new(source) };
-    let sweep: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
-    if sweep.fd().is_err() {
-        sweep.load("bpf_map_elem", btf).map_err(refused)?;
-    }
-    let sweep = sweep.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(refused)?;
-    let Some(Map::HashMap(sessions)) = ebpf.map(map) else { return Err(LoadError::Foreign(map)) };
-    sweeper.also(sweep.as_fd(), sessions.fd().as_fd())?;
-    tls::programs::load(ebpf, processes)
-}
-
-fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, LoadError> {
-    ebpf.take_map(name).ok_or(LoadError::Foreign(name))
-}
-
-fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Program, LoadError> {
-    ebpf.program_mut(name).ok_or(LoadError::Foreign(name))
 }

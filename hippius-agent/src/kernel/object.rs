@@ -1,0 +1,172 @@
+//! The kernel object: what is filled in before it is loaded, and what is taken out of it afterwards.
+
+use std::os::fd::AsFd;
+
+use aya::maps::{Array, HashMap, Map, PerCpuArray, ProgramArray, RingBuf};
+use aya::programs::Iter;
+use aya::{Btf, Ebpf, EbpfLoader};
+use aya_log::EbpfLogger;
+use hippius_common::ABI_GLOBAL;
+use hippius_common::fields::arch;
+
+use super::backend::{Attachment, Backend};
+use super::clients::Clients;
+use super::error::LoadError;
+use super::facts::Facts;
+use super::iterator::Iterator;
+use super::loader::{Controls, Probes, Settings};
+use super::programs::{self, program};
+use super::sweep::Sweeper;
+use super::tls;
+
+/// The object, as built by `cargo xtask build`.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HIPPIUS_EBPF_OBJECT"));
+
+/// Threads whose calls into TLS libraries are remembered, and processes; those that have not called for longest make
+/// room.
+const TLS_THREADS: u32 = 16_384;
+const TLS_PROCESSES: u32 = 8_192;
+
+const PRESENT: u32 = 1;
+const ARCH: u32 = if cfg!(target_arch = "aarch64") { arch::AARCH64 } else { arch::X86_64 };
+
+/// A loader that knows nothing yet. A new one has read the kernel's types for itself, which are large: there is to be one
+/// copy at a time.
+pub fn loader<'a>() -> EbpfLoader<'a> {
+    let mut loader = EbpfLoader::new();
+    loader.btf(None);
+    loader
+}
+
+/// What the object is loaded with.
+pub struct Object<'a> {
+    settings: &'a Settings,
+    facts: &'a Facts,
+    btf: Btf,
+    probe_log: u32,
+    tgid: u32,
+}
+
+impl<'a> Object<'a> {
+    /// Reads the kernel's types.
+    pub fn new(settings: &'a Settings, facts: &'a Facts) -> Result<Self, LoadError> {
+        let btf = Btf::from_sys_fs()?;
+        Ok(Self { settings, facts, btf, probe_log: u32::from(settings.probe_log), tgid: std::process::id() })
+    }
+
+    /// Tells a loader what is the same for all back-ends.
+    pub fn configure(&'a self, loader: &mut EbpfLoader<'a>) {
+        let Self { settings, facts, .. } = self;
+        let max_flows = if self.has_storage() { 1 } else { settings.max_flows };
+        loader
+            .btf(Some(&self.btf))
+            .map_max_entries("RECORDS", settings.ring_bytes)
+            .map_max_entries("FLOWS_BY_ADDRESS", max_flows)
+            .map_max_entries("IGNORED_BY_ADDRESS", max_flows)
+            .map_max_entries("TLS_SESSIONS", settings.max_sessions.max(1))
+            .map_max_entries("TLS_CALLS", if settings.max_sessions == 0 { 1 } else { TLS_THREADS })
+            .map_max_entries("TLS_PROCESSES", if settings.max_sessions == 0 { 1 } else { TLS_PROCESSES })
+            .override_global("ARCH", &ARCH, true)
+            .override_global(ABI_GLOBAL, &PRESENT, true)
+            .override_global("WAKE_BYTES", &settings.wake_bytes, true)
+            .override_global("PROBE_LOG", &self.probe_log, true)
+            .override_global("AGENT_TGID", &self.tgid, true);
+        for (global, value) in facts.globals() {
+            loader.override_global(global, value, true);
+        }
+    }
+
+    fn has_storage(&self) -> bool {
+        self.facts.get("HAS_STORAGE") != 0
+    }
+
+    /// Loads the programs of one back-end and attaches none.
+    pub fn load(
+        &'a self,
+        loader: &mut EbpfLoader<'a>,
+        backend: Backend,
+        plan: &[Attachment],
+    ) -> Result<Probes, LoadError> {
+        let mut ebpf = loader.override_global("BACKEND", backend.bit(), true).load(OBJECT)?;
+        let loaded = programs::load(&mut ebpf, plan, &self.btf)?;
+        for (attachment, fd) in plan.iter().zip(loaded) {
+            if let Some((array, place)) = attachment.array {
+                let Some(map) = ebpf.map_mut(array) else { return Err(LoadError::Foreign(array)) };
+                ProgramArray::try_from(map)?.set(place, &fd, 0)?;
+            }
+        }
+        let ports = Array::try_from(take(&mut ebpf, "PORTS")?)?;
+        let discover = Array::try_from(take(&mut ebpf, "DISCOVER")?)?;
+        let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)?;
+        let ring = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
+        let log = self.settings.probe_log.then(|| EbpfLogger::init(&mut ebpf)).transpose()?;
+        let processes = tls::programs::again(&ebpf, "CLIENTS")?;
+        // The sweeper lets go of the map that this program uses, too.
+        let clients = self.clients(&mut ebpf)?;
+        let (mut sweeper, sweep) = self.sweeper(&mut ebpf)?;
+        let mut programs: Vec<_> = plan.iter().map(|attachment| attachment.program).chain([sweep]).collect();
+        let tls = (self.settings.max_sessions > 0).then(|| self.tls(&mut ebpf, &mut sweeper, processes));
+        if let Some(Ok(_)) = &tls {
+            programs.extend(tls::programs::NAMES);
+        }
+        let controls = Controls { losses, ports, discover, clients, programs, ebpf };
+        Ok(Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), tls, since_ns: 0 })
+    }
+
+    fn sweeper(&self, ebpf: &mut Ebpf) -> Result<(Sweeper, &'static str), LoadError> {
+        let (name, iterator, map) = if self.has_storage() {
+            ("sweep", "bpf_sk_storage_map", "FLOWS")
+        } else {
+            ("sweep_by_address", "bpf_map_elem", "FLOWS_BY_ADDRESS")
+        };
+        let refused = |source| LoadError::Program { name, source: Box::new(source) };
+        let since = Array::try_from(take(ebpf, "SWEEP_SINCE")?)?;
+        let flows = match take(ebpf, map)? {
+            Map::SkStorage(flows) | Map::HashMap(flows) => flows,
+            _ => return Err(LoadError::Foreign(map)),
+        };
+        let sweep: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
+        sweep.load(iterator, &self.btf).map_err(refused)?;
+        let fd = sweep.fd().map_err(refused)?;
+        Ok((Sweeper::new(fd.as_fd(), flows.fd().as_fd(), since)?, name))
+    }
+
+    /// Without socket storage there is no way from a file to its socket either: what is open already stays unseen.
+    fn clients(&self, ebpf: &mut Ebpf) -> Result<Clients, LoadError> {
+        let open = if self.has_storage() { Some(self.adopt(ebpf)?) } else { None };
+        Ok(Clients {
+            processes: HashMap::try_from(take(ebpf, "CLIENTS")?)?,
+            started: HashMap::try_from(take(ebpf, "STARTED")?)?,
+            outbound: Array::try_from(take(ebpf, "OUTBOUND")?)?,
+            programs: Array::try_from(take(ebpf, "PROGRAMS")?)?,
+            listened: Array::try_from(take(ebpf, "LISTENED")?)?,
+            open,
+        })
+    }
+
+    fn adopt(&self, ebpf: &mut Ebpf) -> Result<Iterator, LoadError> {
+        let name = "adopt";
+        let refused = |source| LoadError::Program { name, source: Box::new(source) };
+        let adopt: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
+        adopt.load("task_file", &self.btf).map_err(refused)?;
+        Ok(Iterator::over_all(adopt.fd().map_err(refused)?.as_fd())?)
+    }
+
+    /// The programs for TLS libraries, whose sessions are swept with the sockets' flows.
+    fn tls(&self, ebpf: &mut Ebpf, sweeper: &mut Sweeper, processes: Map) -> Result<tls::programs::Parts, LoadError> {
+        let (name, map) = ("sweep_by_address", "TLS_SESSIONS");
+        let refused = |source| LoadError::Program { name, source: Box::new(source) };
+        let sweep: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
+        if sweep.fd().is_err() {
+            sweep.load("bpf_map_elem", &self.btf).map_err(refused)?;
+        }
+        let sweep = sweep.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(refused)?;
+        let Some(Map::HashMap(sessions)) = ebpf.map(map) else { return Err(LoadError::Foreign(map)) };
+        sweeper.also(sweep.as_fd(), sessions.fd().as_fd())?;
+        tls::programs::load(ebpf, processes)
+    }
+}
+
+fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, LoadError> {
+    ebpf.take_map(name).ok_or(LoadError::Foreign(name))
+}
