@@ -23,6 +23,7 @@ use crate::classify::method_label;
 use crate::config::Config;
 use crate::decode::http1::{HeadBuffer, RequestHead, ResponseHead};
 use crate::decode::s3_error;
+use crate::exchange::wire::queues::Queues;
 use crate::exchange::{Event, ExchangeId};
 use crate::kernel::record::Record;
 use crate::record::agent::AgentMetrics;
@@ -91,8 +92,9 @@ impl Owner for Serving<'_, '_> {
 
 impl Pipeline {
     /// An empty pipeline.
-    pub fn new(config: Arc<Config>, store: Store, metrics: Arc<AgentMetrics>) -> Self {
-        let outbound = Outbound::new(Arc::clone(&metrics));
+    pub fn new(config: Arc<Config>, store: Store, queues: Queues, metrics: Arc<AgentMetrics>) -> Self {
+        let mut outbound = Outbound::new(queues, Arc::clone(&metrics));
+        outbound.configure(&config);
         Self {
             outbound,
             config,
@@ -349,6 +351,7 @@ impl Pipeline {
         self.events = events;
         self.apply(batch, now_ns);
         self.outbound.forget_idle(now_ns, limit);
+        self.outbound.tick(now_ns);
     }
 
     /// How many connections are followed, and how many of them have an exchange under way.
@@ -359,6 +362,7 @@ impl Pipeline {
 
     /// Goes over to a new configuration. Connections keep their service until they end.
     pub fn configure(&mut self, config: Arc<Config>) {
+        self.outbound.configure(&config);
         self.config = config;
         self.services.forget();
     }

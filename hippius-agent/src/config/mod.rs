@@ -21,6 +21,7 @@ mod poll;
 mod ports;
 mod postgres;
 mod process;
+pub mod queues;
 mod read;
 mod redis;
 pub mod schema;

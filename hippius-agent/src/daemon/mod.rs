@@ -18,6 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::attribute::store::{Lookups, OpenError, Store};
 use crate::config::Config;
+use crate::exchange::wire::queues::Queues;
 use crate::export::exposition::Exposition;
 use crate::export::page::Overview;
 use crate::export::server::{Readiness, Server, ServerConfig, ServerError};
@@ -67,6 +68,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     let log = logging::init(&config.log)?;
     harden::forbid_dumps();
     let (store, lookups) = Store::open(&settings::store(&config))?;
+    let queues = Queues::random().map_err(OpenError::Random)?;
     let mut probes = loader::load(&settings::probes(&config), &Watch::of(&config, config.listen.port()))?;
     let tls = tls::start(&mut probes);
     // Before there are other threads: capabilities belong to the thread, and are handed down to those that it starts.
@@ -86,7 +88,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     let capture = Capture {
         tls: tls.and_then(|started| tls::Tls::new(started, &metrics)),
         probes,
-        pipeline: Pipeline::new(config.load_full(), store, Arc::clone(&metrics)),
+        pipeline: Pipeline::new(config.load_full(), store, queues, Arc::clone(&metrics)),
         recorder,
         config,
         applied: Arc::clone(&applied),

@@ -4,4 +4,6 @@
 //! accounts or metrics. Hostile bytes give an error, never a panic.
 
 pub mod http1;
+pub mod postgres;
+pub mod resp;
 pub mod s3_error;

@@ -6,6 +6,7 @@
 mod close;
 mod message;
 mod pair;
+pub mod wire;
 
 pub use pair::Exchanges;
 

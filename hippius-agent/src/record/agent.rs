@@ -9,6 +9,7 @@ use prometheus::{
 
 use super::catalogue;
 use super::outbound::OutboundMetrics;
+use super::wire::WireMetrics;
 
 /// Buckets of account lookups, in seconds: a cache of ours takes microseconds, a database milliseconds.
 const LOOKUP_SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0];
@@ -72,6 +73,8 @@ pub struct AgentMetrics {
     pub config_reloads: IntCounterVec,
     /// What watched processes ask of others.
     pub outbound: OutboundMetrics,
+    /// Of those, what they ask of Redis and PostgreSQL.
+    pub wire: WireMetrics,
 }
 
 impl AgentMetrics {
@@ -105,6 +108,7 @@ impl AgentMetrics {
             })?,
             config_reloads: int_counter(&registry, "hippius_agent_config_reloads_total")?,
             outbound: OutboundMetrics::new(&registry)?,
+            wire: WireMetrics::new(&registry)?,
             registry,
         };
         // Known from the start, so that a first loss or a first failed reload is an increase and not a new series.

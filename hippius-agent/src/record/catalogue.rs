@@ -1,4 +1,4 @@
-//! One table of all metrics: names, types, help texts and labels are written here and nowhere else.
+//! A table of all metrics: names, types, help texts and labels are written here and nowhere else.
 //!
 //! The stores look their families up here, `hippius-agent metrics` prints it, and the documentation is checked
 //! against it.
@@ -253,6 +253,42 @@ const CATALOGUE: &[Metric] = &[
         Outbound,
         "Bytes of TLS connections of watched processes that could not be opened.",
     ),
+    histogram(
+        "db_client_operation_duration_seconds",
+        &["system", "operation"],
+        Outbound,
+        "First byte of a command or statement to the last byte of its result, in seconds, off the wire.",
+    ),
+    counter(
+        "db_client_errors_total",
+        &["system", "operation", "error_type"],
+        Outbound,
+        "Those that failed, by the first word of Redis' error or the class of PostgreSQL's SQLSTATE.",
+    ),
+    counter(
+        "db_client_bytes_total",
+        &["system", "direction"],
+        Outbound,
+        "Bytes of connections to Redis and PostgreSQL, out to the server and in from it.",
+    ),
+    counter(
+        "queue_enqueued_total",
+        &["queue_name"],
+        Outbound,
+        "Items that watched processes put into a queue of Redis.",
+    ),
+    counter(
+        "queue_dequeued_total",
+        &["queue_name"],
+        Outbound,
+        "Items that watched processes took out of a queue of Redis.",
+    ),
+    histogram(
+        "queue_item_dwell_seconds",
+        &["queue_name"],
+        Outbound,
+        "Push to pop of the same item where both were seen, in seconds.",
+    ),
     gauge(
         "hippius_agent_tls_libraries",
         &[],
@@ -299,6 +335,12 @@ const CATALOGUE: &[Metric] = &[
         &["reason"],
         Agent,
         "Streams that could not be framed and were picked up again at a later message, by reason.",
+    ),
+    counter(
+        "hippius_agent_queue_items_unmatched_total",
+        &["reason"],
+        Agent,
+        "Items of queues whose push and pop could not be matched, by reason.",
     ),
     counter("hippius_agent_parse_errors_total", &["protocol"], Agent, "Messages that could not be decoded."),
     gauge("hippius_agent_connections", &["state"], Agent, "Connections that the agent holds, by state."),

@@ -11,3 +11,4 @@ pub mod outbound;
 pub mod polled;
 pub mod sample;
 pub mod series;
+pub mod wire;

@@ -4,6 +4,7 @@
 pub mod boto;
 pub mod curl;
 mod epoll;
+pub mod launched;
 pub mod load;
 pub mod raw;
 pub mod tls;

@@ -1,6 +1,7 @@
 //! Connections that watched processes have opened: record → connection → exchange → recorder.
 
 mod peer;
+mod wire;
 
 use std::sync::Arc;
 
@@ -11,11 +12,15 @@ use slab::Slab;
 use super::Source;
 use super::framed::{Framed, Owner, audit};
 use crate::classify::method_label;
+use crate::config::Config;
 use crate::decode::http1::{HeadBuffer, RequestHead, ResponseHead};
+use crate::exchange::wire::Session;
+use crate::exchange::wire::queues::Queues;
 use crate::exchange::{Direction, Event, ExchangeId};
 use crate::kernel::record::Record;
 use crate::record::agent::AgentMetrics;
 use crate::record::outbound::Call;
+use wire::Wire;
 
 /// Most connections that are followed at a time.
 const MAX_CONNECTIONS: usize = 65_536;
@@ -28,6 +33,7 @@ pub struct Outbound {
     /// By process: TLS sessions that no socket is known of. Which of its sockets they go over cannot be told, so none of
     /// them is said to be opaque.
     unjoined: HashMap<u32, u32>,
+    wire: Wire,
     events: Vec<Event>,
     agent: Arc<AgentMetrics>,
 }
@@ -38,6 +44,8 @@ struct Watched {
     framed: Framed,
     /// The name of the server that a TLS session is with.
     server: Option<Arc<str>>,
+    /// What is said where it is no HTTP.
+    session: Option<Box<Session>>,
     /// Bytes of TLS that were counted, each way.
     opaque: [u64; 2],
     /// Of a TLS session: its socket is known.
@@ -53,8 +61,10 @@ struct Open {
 
 impl Outbound {
     /// None yet.
-    pub fn new(agent: Arc<AgentMetrics>) -> Self {
-        Self { connections: HashMap::default(), open: Slab::new(), unjoined: HashMap::new(), events: Vec::new(), agent }
+    pub fn new(queues: Queues, agent: Arc<AgentMetrics>) -> Self {
+        let wire = Wire::new(queues, Arc::clone(&agent));
+        let (connections, unjoined) = (HashMap::default(), HashMap::new());
+        Self { connections, open: Slab::new(), unjoined, wire, events: Vec::new(), agent }
     }
 
     /// A connection was made, or could not be.
@@ -78,8 +88,8 @@ impl Outbound {
             self.agent.events_lost.with_label_values(&["table_full"]).inc();
             return;
         }
-        let watched =
-            Watched { peer, server, framed: Framed::default(), opaque: [0, 0], joined: false, moved_ns: now_ns };
+        let framed = Framed::default();
+        let watched = Watched { peer, framed, server, session: None, opaque: [0, 0], joined: false, moved_ns: now_ns };
         self.connections.insert(cookie, Some(Box::new(watched)));
     }
 
@@ -124,6 +134,9 @@ impl Outbound {
             self.tls(&mut watched, record);
         } else if header.flags & flag::STREAM == 0 {
             self.http(&mut watched, heads, record, source);
+        } else if source == Source::Ring {
+            // A sweep would show bytes before those that are still on the ring.
+            self.wire.take(&mut watched.session, record);
         }
         watched.moved_ns = now_ns;
         if header.kind == kind::CLOSE {
@@ -185,6 +198,16 @@ impl Outbound {
         }
     }
 
+    /// Follows the queues of this configuration.
+    pub fn configure(&mut self, config: &Config) {
+        self.wire.configure(config);
+    }
+
+    /// Gives up what has waited for too long. Call it once a second.
+    pub fn tick(&mut self, now_ns: u64) {
+        self.wire.tick(now_ns);
+    }
+
     /// Forgets connections that have not moved for `limit` nanoseconds: their last record was lost.
     pub fn forget_idle(&mut self, now_ns: u64, limit: u64) {
         let mut events = std::mem::take(&mut self.events);
@@ -193,6 +216,7 @@ impl Outbound {
             let stays = now_ns.saturating_sub(watched.moved_ns) < limit;
             if !stays {
                 watched.framed.abandon(&mut events);
+                self.wire.end(&mut watched.session);
             }
             stays
         });

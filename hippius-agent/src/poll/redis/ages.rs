@@ -3,8 +3,8 @@
 use super::families as f;
 use super::link::Link;
 use super::oldest::Search;
-use super::profile::Kind;
 use super::watched::{Form, Watched};
+use crate::config::queues::Kind;
 use crate::poll::family::Families;
 use crate::poll::source::Reason;
 use redis::{Pipeline, Value};

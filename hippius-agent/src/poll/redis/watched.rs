@@ -2,8 +2,9 @@
 
 use super::families as f;
 use super::oldest::Bracket;
-use super::profile::{self, Kind};
+use super::profile;
 use crate::config::RedisTarget;
+use crate::config::queues::{Kind, queues};
 use crate::poll::family::Families;
 use redis::{Cmd, Value};
 
@@ -53,7 +54,7 @@ pub fn of(config: &RedisTarget, home: i64) -> Vec<Watched> {
         size: None,
         memory: None,
     };
-    let known = profile::queues(config.profile);
+    let known = queues(config.profile);
     let mut all: Vec<Watched> = known
         .iter()
         .map(|&(key, kind)| {
