@@ -92,7 +92,7 @@ impl Owner for Serving<'_, '_> {
 impl Pipeline {
     /// An empty pipeline.
     pub fn new(config: Arc<Config>, store: Store, metrics: Arc<AgentMetrics>) -> Self {
-        let outbound = Outbound::new(Arc::clone(&metrics));
+        let outbound = Outbound::new(&config, Arc::clone(&metrics));
         Self {
             outbound,
             config,
@@ -359,6 +359,7 @@ impl Pipeline {
 
     /// Goes over to a new configuration. Connections keep their service until they end.
     pub fn configure(&mut self, config: Arc<Config>) {
+        self.outbound.configure(&config);
         self.config = config;
         self.services.forget();
     }

@@ -1,4 +1,4 @@
-//! One table of all metrics: names, types, help texts and labels are written here and nowhere else.
+//! A table of all metrics: names, types, help texts and labels are written here and nowhere else.
 //!
 //! The stores look their families up here, `hippius-agent metrics` prints it, and the documentation is checked
 //! against it.
@@ -230,22 +230,70 @@ const CATALOGUE: &[Metric] = &[
         "Failed S3 operations by the code of the error body, http_NNN where there was none.",
     ),
     counter(
+        "ipfs_operations_total",
+        &["operation", "success"],
+        Outbound,
+        "Calls of IPFS nodes and gateways, of Arion and of declared endpoints; success: complete, status 2xx or 3xx and no error behind the body.",
+    ),
+    histogram(
+        "ipfs_operation_duration_seconds",
+        &["operation"],
+        Outbound,
+        "First request byte to last response byte of these calls, in seconds; calls whose end was not observed are left out.",
+    ),
+    counter(
+        "ipfs_bytes_total",
+        &["operation", "direction"],
+        Outbound,
+        "Bytes of these calls, heads and framing included: out is sent, in is received; grows while a transfer runs.",
+    ),
+    counter(
+        "ipfs_errors_total",
+        &["operation", "reason"],
+        Outbound,
+        "Those of these calls that did not succeed: http_NNN, stream_error (told behind the body), or how the call ended.",
+    ),
+    counter(
         "http_client_requests_total",
         &["peer", "method", "status_code"],
         Outbound,
-        "HTTP requests that watched processes have sent, by whom they went to.",
+        "Other HTTP requests that watched processes have sent, by whom they went to; status_code=\"none\" where no final status came.",
     ),
     histogram(
         "http_client_request_duration_seconds",
         &["peer", "method", "status_code"],
         Outbound,
-        "First request byte to last response byte of these requests, in seconds.",
+        "First request byte to last response byte of these requests, in seconds; requests whose end was not observed are left out.",
+    ),
+    histogram(
+        "http_client_first_byte_seconds",
+        &["peer"],
+        Outbound,
+        "First request byte to first response byte of these requests, in seconds.",
+    ),
+    counter(
+        "http_client_unfinished_total",
+        &["peer", "outcome"],
+        Outbound,
+        "Those of these requests whose response did not come to its end, by outcome.",
+    ),
+    counter(
+        "http_client_bytes_total",
+        &["peer", "direction"],
+        Outbound,
+        "Bytes of these requests and their responses, heads and framing included: out is sent, in is received; grows while a transfer runs.",
     ),
     histogram(
         "http_client_connect_seconds",
         &["peer"],
         Outbound,
-        "SYN to the end of the TCP handshake of connections that watched processes have opened, in seconds.",
+        "SYN to the end of the TCP handshake of connections that watched processes have opened for HTTP or TLS, in seconds.",
+    ),
+    counter(
+        "http_client_connect_errors_total",
+        &["peer", "reason"],
+        Outbound,
+        "Connections of watched processes that could not be made, whatever they were for, by reason.",
     ),
     counter(
         "tls_opaque_bytes_total",
