@@ -93,8 +93,7 @@ impl Owner for Serving<'_, '_> {
 impl Pipeline {
     /// An empty pipeline.
     pub fn new(config: Arc<Config>, store: Store, queues: Queues, metrics: Arc<AgentMetrics>) -> Self {
-        let mut outbound = Outbound::new(queues, Arc::clone(&metrics));
-        outbound.configure(&config);
+        let outbound = Outbound::new(&config, queues, Arc::clone(&metrics));
         Self {
             outbound,
             config,

@@ -77,6 +77,9 @@ pub mod flag {
     pub const SESSION: u16 = 2048;
     /// TLS of a socket whose session is read.
     pub const OPENED: u16 = 4096;
+    /// The trailer section of the current (or last) response says that the body broke off: `X-Stream-Error`, which an
+    /// IPFS node sends when something fails after it has answered 200.
+    pub const STREAM_ERROR: u16 = 8192;
 }
 
 /// Where the framing of one direction stands.
@@ -199,7 +202,7 @@ pub struct Connected {
     pub address: [u8; 16],
     /// Process that opened the connection.
     pub tgid: u32,
-    /// Error of a connection that was never made (`ECONNREFUSED`, …), else 0.
+    /// Error of a connection that was never made (`ECONNREFUSED`, …; `ECANCELED` if the process did not wait), else 0.
     pub error: u32,
 }
 

@@ -11,13 +11,6 @@ use crate::{paths, process, prometheus, promql};
 
 /// Metrics that are not in the catalogue yet. A panel of nothing else is allowed to be empty. An entry ends with `_` if
 /// it stands for all names that begin with it. One that the catalogue has got must be removed here.
-pub const LATER: [&str; 5] = [
-    // The client side of the sockets of API and workers.
-    "ipfs_operations_total",
-    "ipfs_operation_duration_seconds",
-    "ipfs_bytes_total",
-    "http_client_",
-    "tls_opaque_bytes_total",
 ];
 
 /// Families with a type; Prometheus makes `up` and its like itself.

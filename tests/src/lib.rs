@@ -7,6 +7,7 @@ pub mod agent;
 pub mod awake;
 pub mod bpf;
 pub mod browser;
+pub mod calls;
 pub mod catalogue;
 pub mod certificate;
 pub mod clients;

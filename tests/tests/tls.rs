@@ -88,14 +88,9 @@ fn client(name: &str, peer: impl Fn(u16) -> String, start: impl FnOnce(u16) -> R
     });
 }
 
-/// The library calls the socket itself, so the session's port is known.
+/// As the request names it, whether the socket of the session is known or not.
 fn with_port(port: u16) -> String {
     format!("localhost:{port}")
-}
-
-/// The library works on memory: the name in the handshake is all that is known.
-fn name_alone(_port: u16) -> String {
-    "localhost".to_owned()
 }
 
 #[test]
@@ -110,34 +105,34 @@ fn python_urllib() {
 
 #[test]
 fn python_httpx_on_asyncio() {
-    client("tls-httpx", name_alone, |port| TlsClient::python("httpx", port, FEW), FEW);
+    client("tls-httpx", with_port, |port| TlsClient::python("httpx", port, FEW), FEW);
 }
 
 #[test]
 fn python_httpx_on_uvloop() {
-    client("tls-httpx-uvloop", name_alone, |port| TlsClient::python("httpx+uvloop", port, FEW), FEW);
+    client("tls-httpx-uvloop", with_port, |port| TlsClient::python("httpx+uvloop", port, FEW), FEW);
 }
 
 #[test]
 fn python_aiohttp_on_asyncio() {
-    client("tls-aiohttp", name_alone, |port| TlsClient::python("aiohttp", port, FEW), FEW);
+    client("tls-aiohttp", with_port, |port| TlsClient::python("aiohttp", port, FEW), FEW);
 }
 
 #[test]
 fn python_aiohttp_on_uvloop() {
-    client("tls-aiohttp-uvloop", name_alone, |port| TlsClient::python("aiohttp+uvloop", port, FEW), FEW);
+    client("tls-aiohttp-uvloop", with_port, |port| TlsClient::python("aiohttp+uvloop", port, FEW), FEW);
 }
 
 #[test]
 fn node() {
-    client("tls-node", name_alone, |port| TlsClient::node(port, FEW), FEW);
+    client("tls-node", with_port, |port| TlsClient::node(port, FEW), FEW);
 }
 
 /// Eight connections interleaved in one thread over memory: none of their requests is on another's.
 #[test]
 fn a_hundred_thousand_requests_over_interleaved_connections() {
     let load = Load { connections: 8, requests: 12_500 };
-    client("tls-many", name_alone, |port| TlsClient::python("streams+uvloop", port, load), load);
+    client("tls-many", with_port, |port| TlsClient::python("streams+uvloop", port, load), load);
 }
 
 /// curl lives for a moment; the library is probed already, and the agent is asked who it is.

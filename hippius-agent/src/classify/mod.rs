@@ -7,6 +7,7 @@
 mod hippius;
 mod method;
 mod names;
+mod outbound;
 mod profile;
 mod route;
 mod s3;
@@ -14,6 +15,7 @@ mod target;
 mod words;
 
 pub use method::method_label;
+pub use outbound::{CallClassifier, PeerProfile};
 pub use profile::{Profile, UnknownProfile};
 pub use route::{MAX_ROUTES, PathPattern, PatternError, QueryPattern, RouteError, RouteRule};
 pub use s3::{BaseDomainError, MAX_BASE_DOMAINS};

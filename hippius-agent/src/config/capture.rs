@@ -56,13 +56,13 @@ impl Default for Capture {
 }
 
 impl Capture {
-    /// `services` says whether any `[[service]]` is in the file.
-    pub(super) fn read(section: Option<&Section<'_>>, services: bool) -> Self {
+    /// `services` and `clients` say whether any of them is in the file.
+    pub(super) fn read(section: Option<&Section<'_>>, services: bool, clients: bool) -> Self {
         let default = Self { discover: !services, ..Self::default() };
         let Some(section) = section else { return default };
         let narrow = |found: Found<u64>| u32::try_from(found.value).ok();
         let discover = section.boolean("discover").unwrap_or(default.discover);
-        if !discover && !services {
+        if !discover && !services && !clients {
             let refusal = Refusal::new("nothing would be watched: no [[service]] is named and none may be discovered");
             section
                 .reading()

@@ -46,6 +46,7 @@ const ROWS: &[Row] = &[
     ("labels", Applies::Live, |old, new| old.labels == new.labels),
     ("service", Applies::Live, |old, new| old.services == new.services),
     ("client", Applies::Live, |old, new| old.clients == new.clients),
+    ("peer", Applies::Live, |old, new| old.peers == new.peers),
     ("operation", Applies::Live, |old, new| old.operations == new.operations),
     ("attribution", Applies::Live, |old, new| old.attribution == new.attribution),
     ("redis", Applies::Live, |old, new| old.redis == new.redis),

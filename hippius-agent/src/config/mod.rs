@@ -17,6 +17,7 @@ mod labels;
 mod log;
 mod operation;
 mod pattern;
+mod peer;
 mod poll;
 mod ports;
 mod postgres;
@@ -39,6 +40,7 @@ pub use labels::Labels;
 pub use log::LogFilter;
 pub use operation::Operation;
 pub use pattern::{PathPattern, QueryParameter, Segment};
+pub use peer::{PEER_PROFILES, Peer, PeerAddress, PeerProfile};
 pub use poll::{Pace, TlsFiles};
 pub use ports::Ports;
 pub use postgres::{POSTGRES_PROFILES, PostgresProfile, PostgresTarget};
@@ -74,6 +76,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// Further processes whose outgoing connections are watched, in the order of the file.
     pub clients: Vec<Client>,
+    /// Whom watched processes call, in the order of the file.
+    pub peers: Vec<Peer>,
     /// Names for endpoints of every service; a service's own come first.
     pub operations: Vec<Operation>,
     /// How a credential becomes an account.
@@ -94,6 +98,7 @@ impl Default for Config {
             labels: Labels::default(),
             services: Vec::new(),
             clients: Vec::new(),
+            peers: Vec::new(),
             operations: Vec::new(),
             attribution: Attribution::default(),
             redis: Vec::new(),
@@ -161,10 +166,11 @@ impl Config {
             listen: root.string("listen").and_then(|found| checked(root, found, listen)).unwrap_or(default.listen),
             web_config_file: root.readable_file("web_config_file").map(|found| found.value),
             log: root.string("log").and_then(|found| checked(root, found, LogFilter::read)).unwrap_or(default.log),
-            capture: Capture::read(capture.as_ref(), root.has("service")),
+            capture: Capture::read(capture.as_ref(), root.has("service"), root.has("client")),
             labels: root.section(&schema::LABELS).map_or(default.labels, |section| Labels::read(&section)),
             services: service::read_all(&services),
             clients: client::read_all(&root.sections(&schema::CLIENT)),
+            peers: peer::read_all(&root.sections(&schema::PEER)),
             operations: operation::read_all(&root.sections(&schema::OPERATION)),
             attribution: root
                 .section(&schema::ATTRIBUTION)

@@ -44,7 +44,7 @@ fn read(section: &Section<'_>) -> Option<Operation> {
     let path = required(section, "path").and_then(|found| checked(section, found, PathPattern::parse));
     let method = section.string("method").map(|found| checked(section, found, method));
     let query = section.string("query").map(|found| checked(section, found, query));
-    let s3 = section.boolean("s3").unwrap_or(false);
+    let s3 = section.knows("s3") && section.boolean("s3").unwrap_or(false);
     Some(Operation {
         name: name?,
         method: method.map_or(Some(None), |method| method.map(Some))?,

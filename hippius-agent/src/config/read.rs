@@ -108,6 +108,11 @@ impl<'d> Section<'d> {
         self.table.get(key).is_some()
     }
 
+    /// Whether there is such a key at all.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.spec.keys.contains(&key)
+    }
+
     pub(super) fn string(&self, key: &str) -> Option<Found<&'d str>> {
         let (value, place) = self.value(key)?;
         self.typed(&place, value, value.as_str(), "a string in quotes").map(|value| Found { value, place })

@@ -24,6 +24,7 @@ pub const ROOT: SectionSpec = SectionSpec {
         "labels",
         "service",
         "client",
+        "peer",
         "operation",
         "attribution",
         "redis",
@@ -59,6 +60,12 @@ pub const SERVICE: SectionSpec = SectionSpec {
 };
 /// `[[client]]`: further processes whose outgoing connections are watched.
 pub const CLIENT: SectionSpec = SectionSpec { path: "client", repeated: true, keys: &["name", "process", "command"] };
+/// `[[peer]]`: whom watched processes call.
+pub const PEER: SectionSpec =
+    SectionSpec { path: "peer", repeated: true, keys: &["name", "address", "port", "profile", "operation"] };
+/// `[[peer.operation]]`: names for endpoints of one peer.
+pub const PEER_OPERATION: SectionSpec =
+    SectionSpec { path: "peer.operation", repeated: true, keys: &["name", "method", "path", "query"] };
 const OPERATION_KEYS: &[&str] = &["name", "method", "path", "query", "s3"];
 /// `[[service.operation]]`: names for endpoints of one service.
 pub const SERVICE_OPERATION: SectionSpec =
@@ -150,6 +157,8 @@ pub const SCHEMA: &[&SectionSpec] = &[
     &SERVICE,
     &SERVICE_OPERATION,
     &CLIENT,
+    &PEER,
+    &PEER_OPERATION,
     &OPERATION,
     &ATTRIBUTION,
     &ATTRIBUTION_STATIC,

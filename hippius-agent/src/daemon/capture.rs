@@ -83,13 +83,15 @@ impl Capture {
             if stopping {
                 return;
             }
+            if !config.clients.is_empty() {
+                self.find_clients(&config);
+            }
             if now_ns - looked_ns >= SECOND_NS {
                 looked_ns = now_ns;
                 self.recorder.tick(now_ns);
                 self.pipeline.forget_idle(&mut self.recorder.batch(), now_ns, IDLE);
                 gauges.update(&self.probes.controls, &mut self.pipeline);
                 self.probes.flush_log();
-                self.find_clients(&config);
                 self.end_sessions(&mut heads);
             }
             self.follow_config(&mut config);

@@ -25,6 +25,8 @@ pub struct Message {
     pub last_ns: u64,
     /// Its last byte has moved.
     pub complete: bool,
+    /// Its trailer section says that its body broke off.
+    pub failed: bool,
 }
 
 impl Message {
@@ -41,6 +43,7 @@ impl Message {
             first_ns: if known { side.first_ns } else { side.previous_last_ns },
             last_ns: if known { side.last_ns } else { side.previous_last_ns },
             complete: false,
+            failed: false,
         }
     }
 

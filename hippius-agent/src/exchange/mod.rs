@@ -69,6 +69,8 @@ pub struct Finished {
     pub request: MessageBytes,
     /// Response sizes.
     pub response: MessageBytes,
+    /// The response's trailer section tells of an error (`X-Stream-Error`), whatever the status was.
+    pub failed: bool,
     /// First to last request byte, in nanoseconds.
     pub receive_ns: u64,
     /// Last request byte to first byte of the final response, in nanoseconds.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use hippius_common::flow::{FlowHeader, Side, phase};
+use hippius_common::flow::{FlowHeader, Side, flag, phase};
 use hippius_common::loss;
 
 use super::message::Message;
@@ -118,6 +118,7 @@ impl Exchanges {
 
     /// Gives out all bytes that the record shows, and ends what is complete.
     pub fn advance(&mut self, header: &FlowHeader, sink: &mut impl FnMut(Event)) {
+        self.note_failure(header);
         self.account_in(settled_total(&header.inbound), &header.inbound, sink);
         self.account_out(settled_total(&header.outbound), &header.outbound, sink);
         if let Some(last) = self.waiting.back_mut() {
@@ -128,6 +129,7 @@ impl Exchanges {
 
     /// The connection is over: everything that waits ends.
     pub fn close(&mut self, header: &FlowHeader, sink: &mut impl FnMut(Event)) {
+        self.note_failure(header);
         self.account_in(header.inbound.total, &header.inbound, sink);
         self.account_out(header.outbound.total, &header.outbound, sink);
         while let Some(mut front) = self.waiting.pop_front() {
@@ -166,6 +168,17 @@ impl Exchanges {
         }
         self.release_in(sink);
         self.owner_out = None;
+    }
+
+    /// A record says that the response whose head came last failed in the middle.
+    fn note_failure(&mut self, header: &FlowHeader) {
+        if header.flags & flag::STREAM_ERROR == 0 {
+            return;
+        }
+        let responses = self.waiting.iter_mut().filter_map(|exchange| exchange.response.as_mut());
+        for response in responses.filter(|response| response.at == header.outbound.head_at) {
+            response.failed = true;
+        }
     }
 
     fn finish_complete(&mut self, header: &FlowHeader, sink: &mut impl FnMut(Event)) {
@@ -290,6 +303,7 @@ impl Exchange {
             outcome,
             request: request.sizes(),
             response: sizes,
+            failed: self.response.is_some_and(|response| response.failed),
             receive_ns: request.last_ns.saturating_sub(request.first_ns),
             process_ns: self.response.map(|response| response.first_ns.saturating_sub(request.last_ns)),
             send_ns: self.response.map(|response| response.last_ns.saturating_sub(response.first_ns)),

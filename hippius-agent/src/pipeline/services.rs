@@ -173,7 +173,8 @@ fn classifier(profile: Profile, hosts: &[String], operations: &[RouteRule]) -> C
     })
 }
 
-fn route(operation: &Operation) -> RouteRule {
+/// An operation of the configuration, as a classifier takes it.
+pub fn route(operation: &Operation) -> RouteRule {
     let mut path = String::new();
     for (index, segment) in operation.path.segments.iter().enumerate() {
         let _ = match segment {

@@ -52,6 +52,7 @@ fn what_the_example_calls_a_default_is_one() {
     example.capture.discover = true;
     example.services.clear();
     example.clients.clear();
+    example.peers.clear();
     example.operations.clear();
     example.redis.clear();
     example.postgres.clear();

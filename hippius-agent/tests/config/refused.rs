@@ -28,7 +28,7 @@ fn no_message_tells_a_secret() {
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
     ("unknown key at the top", r##"lisen = "127.0.0.1:1""##, r##"
-agent.toml:1:1: lisen: unknown key; did you mean "listen"? Allowed: listen, web_config_file, log, capture, labels, service, client, operation, attribution, redis, postgres"##),
+agent.toml:1:1: lisen: unknown key; did you mean "listen"? Allowed: listen, web_config_file, log, capture, labels, service, client, peer, operation, attribution, redis, postgres"##),
     ("unknown key in a section", r##"[capture]
 ring-bytes = 1
 timeout = 3"##, r##"
@@ -36,9 +36,9 @@ agent.toml:2:1: capture.ring-bytes: unknown key; did you mean "ring_bytes"? Allo
 agent.toml:3:1: capture.timeout: unknown key; allowed: ring_bytes, max_connections, probe_log, backend, discover, outbound, tls"##),
     ("unknown table", r##"[captures]
 ring_bytes = 1"##, r##"
-agent.toml:1:2: captures: unknown key; did you mean "capture"? Allowed: listen, web_config_file, log, capture, labels, service, client, operation, attribution, redis, postgres"##),
+agent.toml:1:2: captures: unknown key; did you mean "capture"? Allowed: listen, web_config_file, log, capture, labels, service, client, peer, operation, attribution, redis, postgres"##),
     ("unknown quoted key is not shown", r##""redis://user:geheim@host" = 1"##, r##"
-agent.toml:1:1: (not shown): unknown key; allowed: listen, web_config_file, log, capture, labels, service, client, operation, attribution, redis, postgres"##),
+agent.toml:1:1: (not shown): unknown key; allowed: listen, web_config_file, log, capture, labels, service, client, peer, operation, attribution, redis, postgres"##),
     ("unknown key in an inline table", r##"labels = { max_serie = 7 }"##, r##"
 agent.toml:1:12: labels.max_serie: unknown key; did you mean "max_series"? Allowed: max_series, per_family, idle_seconds"##),
     ("not toml", r##"listen = 127.0.0.1"##, r##"

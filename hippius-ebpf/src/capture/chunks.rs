@@ -1,6 +1,6 @@
 //! Chunk framing (RFC 9112 section 7.1), read a few bytes at a time wherever calls cut it.
 
-use hippius_common::flow::{Flow, WINDOW_BYTES, phase};
+use hippius_common::flow::{Flow, WINDOW_BYTES, flag, phase};
 use hippius_common::loss;
 
 use super::bytes::byte;
@@ -25,7 +25,15 @@ pub mod step {
     pub const TRAILER_LINE: u16 = 6;
     /// The line feed of the empty line.
     pub const LAST_LF: u16 = 7;
+    /// Inside the name of a trailer field; so many characters of [`STREAM_ERROR`](super::STREAM_ERROR) stood there.
+    pub const TRAILER_NAME: u16 = 16;
 }
+
+/// The field that tells of an error in a response that has begun already, in lower case
+/// (<https://github.com/ipfs/kubo/issues/2386>).
+const STREAM_ERROR: [u64; 2] = [u64::from_le_bytes(*b"x-stream"), u64::from_le_bytes(*b"-error:\0")];
+/// Its length, with the colon.
+const STREAM_ERROR_BYTES: u16 = 15;
 
 /// Accounts for up to `len` bytes of the window. Stops where chunk data begins, where the message ends, or where the
 /// framing is wrong.
@@ -61,10 +69,11 @@ fn take<const OUT: bool>(flow: &mut Flow, byte: u8, position: u64) -> bool {
         }
         step::TRAILER if byte == b'\r' => step::LAST_LF,
         step::TRAILER if byte == b'\n' => return message_ends::<OUT>(flow),
-        step::TRAILER => step::TRAILER_LINE,
+        step::TRAILER => trailer_name::<OUT>(flow, byte, 0),
         step::TRAILER_LINE if byte == b'\n' => step::TRAILER,
         step::TRAILER_LINE => step::TRAILER_LINE,
         step::LAST_LF if byte == b'\n' => return message_ends::<OUT>(flow),
+        found if found >= step::TRAILER_NAME => trailer_name::<OUT>(flow, byte, found - step::TRAILER_NAME),
         _ => {
             lose::<OUT>(flow, loss::BAD_CHUNK);
             return true;
@@ -72,6 +81,29 @@ fn take<const OUT: bool>(flow: &mut Flow, byte: u8, position: u64) -> bool {
     };
     store(&mut side_mut::<OUT>(flow).step, next);
     false
+}
+
+/// The next character of a trailer field's name, of which `found` were those of the field that is looked for. The step
+/// that follows.
+#[inline(always)]
+fn trailer_name<const OUT: bool>(flow: &mut Flow, byte: u8, found: u16) -> u16 {
+    let lower = if byte.wrapping_sub(b'A') < 26 { byte | 0x20 } else { byte };
+    let [begin, end] = STREAM_ERROR;
+    let wanted = (if found < 8 { begin } else { end }) >> (8 * u32::from(found & 7));
+    if byte == b'\n' {
+        step::TRAILER
+    } else if lower != wanted as u8 {
+        step::TRAILER_LINE
+    } else if found + 1 < STREAM_ERROR_BYTES {
+        step::TRAILER_NAME + found + 1
+    } else {
+        if OUT {
+            // Told by the end of this call, whatever else there is to tell.
+            flow.header.flags |= flag::STREAM_ERROR;
+            flow.ready = 1;
+        }
+        step::TRAILER_LINE
+    }
 }
 
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! A connection in memory, for the tests of the core.
 
-use hippius_common::flow::{FIRST_COPY_BYTES, Flow, NEXT_COPY_BYTES, NEXT_COPY_LIMIT, WINDOW_BYTES};
+use hippius_common::flow::{FIRST_COPY_BYTES, Flow, FlowHeader, NEXT_COPY_BYTES, NEXT_COPY_LIMIT, WINDOW_BYTES};
 use hippius_common::loss::LossReason;
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -12,17 +12,19 @@ pub struct Connection {
     pub flow: Box<Flow>,
     /// Captured bytes of all records: requests, responses.
     pub emitted: (Vec<u8>, Vec<u8>),
+    /// The flow as each record of a call showed it.
+    pub records: Vec<FlowHeader>,
 }
 
 impl Connection {
     pub fn new() -> Self {
-        Self { flow: Box::new(Flow::new_zeroed()), emitted: Default::default() }
+        Self { flow: Box::new(Flow::new_zeroed()), emitted: Default::default(), records: Vec::new() }
     }
 
     /// Moves `bytes` in calls of `piece` bytes.
     pub fn moves<const OUT: bool>(&mut self, bytes: &[u8], piece: usize) {
         for call in bytes.chunks(piece) {
-            let mut slice = Slice { bytes: call, emitted: &mut self.emitted };
+            let mut slice = Slice { bytes: call, emitted: &mut self.emitted, records: &mut self.records };
             begin_call::<OUT>(&mut self.flow, call.len() as u64, 1);
             while !step::<OUT>(&mut self.flow, &mut slice) {}
             finish::<OUT>(&mut self.flow, &mut slice);
@@ -32,7 +34,7 @@ impl Connection {
 
 /// A call of a stream, of which `runs` runs of programs may copy.
 pub fn streams<const OUT: bool>(connection: &mut Connection, bytes: &[u8], runs: u32) {
-    let mut slice = Slice { bytes, emitted: &mut connection.emitted };
+    let mut slice = Slice { bytes, emitted: &mut connection.emitted, records: &mut connection.records };
     begin_call::<OUT>(&mut connection.flow, bytes.len() as u64, 1);
     stream::begin_call::<OUT>(&mut connection.flow, &mut slice);
     for _ in 0..runs {
@@ -53,6 +55,7 @@ pub fn request(bytes: &[u8], piece: usize) -> Box<Flow> {
 struct Slice<'a> {
     bytes: &'a [u8],
     emitted: &'a mut (Vec<u8>, Vec<u8>),
+    records: &'a mut Vec<FlowHeader>,
 }
 
 impl Slice<'_> {
@@ -77,6 +80,7 @@ impl Call for Slice<'_> {
     }
 
     fn emit(&mut self, flow: &mut Flow) {
+        self.records.push(flow.header);
         let (inbound, rest) = flow.capture.as_bytes().split_at(usize::from(flow.header.in_len));
         self.emitted.0.extend_from_slice(inbound);
         self.emitted.1.extend_from_slice(&rest[..usize::from(flow.header.out_len)]);

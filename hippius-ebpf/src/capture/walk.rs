@@ -2,7 +2,7 @@
 
 use hippius_common::flow::{
     FIRST_COPY_BYTES, Flow, MAX_HEAD_BYTES, NEXT_COPY_BYTES, NEXT_COPY_LIMIT, RESPONSE_COPY_BYTES, Side, WINDOW_BYTES,
-    phase,
+    flag, phase,
 };
 use hippius_common::loss::{self, LossReason};
 
@@ -116,7 +116,7 @@ pub fn release(flow: &mut Flow, call: &mut impl Call) {
     flow.ready = 0;
     head::content_length::<false>(flow);
     head::content_length::<true>(flow);
-    if flow.header.in_len != 0 || flow.header.out_len != 0 {
+    if flow.header.in_len != 0 || flow.header.out_len != 0 || flow.header.flags & flag::STREAM_ERROR != 0 {
         call.emit(flow);
     }
     let request_end = flow.header.in_len;
@@ -127,8 +127,7 @@ pub fn release(flow: &mut Flow, call: &mut impl Call) {
     leave_line(&mut flow.header.outbound, request_end, response_end);
 }
 
-/// What stood in the capture from `begin` to `end` is gone, with the beginning of the line that is being read, if there
-/// is one.
+/// What stood in the capture from `begin` to `end` is gone, with the beginning of a line that is being read.
 #[inline(always)]
 fn leave_line(side: &mut Side, begin: u16, end: u16) {
     if side.head_len != 0 && begin != end && side.line != end {
@@ -245,13 +244,16 @@ fn more_head<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) -> (u32, u3
     }
 }
 
-/// A new message begins: whatever else is captured goes out first, with the times and totals as they are.
+/// A new message begins: whatever else is there to tell goes out first, with the times and totals as they are.
 #[inline(always)]
 fn begin<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) {
-    if OUT && (flow.header.out_len != 0 || flow.header.inbound.head_len != 0) {
+    if OUT && (flow.header.out_len != 0 || flow.header.inbound.head_len != 0 || flow.ready != 0) {
         release_response(flow, call);
     } else if !OUT && (flow.header.in_len != 0 || flow.header.out_len != 0) {
         release(flow, call);
+    }
+    if OUT {
+        flow.header.flags &= !flag::STREAM_ERROR;
     }
     let used = flow.header.in_len;
     let now_ns = flow.call_ns;

@@ -15,6 +15,9 @@ use crate::kernel::socket::Socket;
 use crate::kernel::user_buffer::{UserBuffer, copy};
 use crate::origin::{KernelPages, Origin};
 
+/// `ECANCELED` (include/uapi/asm-generic/errno.h): the process closed the socket before the server had answered.
+const ECANCELED: u32 = 125;
+
 /// How many bytes say what a connection speaks.
 const FIRST_BYTES: u64 = 8;
 
@@ -64,10 +67,13 @@ pub fn connected(flow: &mut Flow) {
 #[inline(always)]
 pub fn give_up(socket: Socket, flow: &mut Flow, made: bool) {
     if flow.direction == 0 {
-        if !made {
+        let error = u32::from(socket.error());
+        if made {
+            tell(socket, flow, 0);
+        } else {
             flow.connect_ns = 0;
+            tell(socket, flow, if error == 0 { ECANCELED } else { error });
         }
-        tell(socket, flow, if made { 0 } else { u32::from(socket.error()) });
     }
 }
 

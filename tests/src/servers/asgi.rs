@@ -71,6 +71,16 @@ pub fn fastapi(workdir: &Workdir) -> Result<Server> {
     Server::start("fastapi", command, port, workdir)
 }
 
+/// An app that makes a call for each request (`apps/calling.py`), in so many processes.
+pub fn calling(workdir: &Workdir, processes: u32) -> Result<Server> {
+    let port = ports::free();
+    let mut command = Command::new(python::program("uvicorn")?);
+    command.args(["calling:app", "--port", &port.to_string(), "--workers", &processes.to_string()]);
+    command.args(["--log-level", "critical", "--no-access-log"]);
+    command.current_dir(paths::apps()).env("PYTHONDONTWRITEBYTECODE", "1");
+    Server::start("calling", command, port, workdir)
+}
+
 fn start(workdir: &Workdir, name: &str, command: impl FnOnce(u16) -> Result<Command>) -> Result<Asgi> {
     let port = ports::free();
     let truth = workdir.join(format!("{name}-{port}-truth.jsonl"));

@@ -3,7 +3,9 @@
 //! Input: a request head; its target is also tried as the pattern of a declared operation.
 #![no_main]
 
-use hippius_agent::classify::{Class, Classifier, Effect, Payload, Profile, RouteRule, method_label};
+use hippius_agent::classify::{
+    CallClassifier, Class, Classifier, Effect, Payload, PeerProfile, Profile, RouteRule, method_label,
+};
 use hippius_agent::decode::http1::HeadBuffer;
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
@@ -25,6 +27,15 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(class, classifier.classify(&head), "another name for the same request");
         if classifier.profile() == Profile::Http {
             assert_eq!(class, Class::UNKNOWN);
+        }
+    }
+    let peers = [PeerProfile::Http, PeerProfile::Kubo, PeerProfile::IpfsGateway, PeerProfile::Arion];
+    for calls in peers.map(CallClassifier::plain).into_iter().chain([CallClassifier::default()]) {
+        if let Some(name) = calls.operation(head.method, head.target) {
+            assert!(
+                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+                "{name}"
+            );
         }
     }
     let (path, query) = head.target.split_once('?').unwrap_or((head.target, ""));
