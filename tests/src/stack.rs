@@ -3,6 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -10,9 +11,11 @@ use std::thread::JoinHandle;
 use anyhow::Result;
 
 use crate::agent::Agent;
+use crate::clients::launched::{self, Launched};
 use crate::clients::{boto, curl};
 use crate::config::Config;
 use crate::lab::Lab;
+use crate::process::Process;
 use crate::prometheus::Prometheus;
 use crate::servers::Server;
 use crate::servers::postgres::Postgres;
@@ -29,6 +32,7 @@ pub struct Stack {
     pub agent: Agent,
     stop: Arc<AtomicBool>,
     traffic: Option<JoinHandle<()>>,
+    _worker: Process,
     _server: Server,
     _redis: Arc<Redis>,
     _postgres: Postgres,
@@ -42,19 +46,31 @@ impl Stack {
         let keys = ["hip_stack_static", "hip_stack_redis", "hip_stack_unknown"]
             .map(|access| KeyPair::new(access, "stack-secret"));
         let server = s3::verified(&lab.workdir, &keys)?;
-        let main = polled("redis", "main", &redis.url(), "profile = \"hippius-2025\"\nsweep_interval_s = 1");
+        let more = "profile = \"hippius-2025\"\nsweep_interval_s = 1\nqueues = [\"passing\"]";
+        let main = polled("redis", "main", &redis.url(), more);
         // Nobody listens there: a source that is down.
         let away = polled("redis", "away", "redis://127.0.0.1:9/0", "");
         let postgres = postgres(lab)?;
         let more = "profile = \"hippius-2025\"\nslow_interval_s = 1\naccounts_interval_s = 1";
         let tables = polled("postgres", "main", &postgres.url(), more);
         let config = config(lab, &server, &redis)?.section(&main).section(&away).section(&tables);
+        let worker = worker(lab, &redis, &postgres)?;
+        let config = config.section(&Launched::section());
         let agent = lab.agent(&config)?;
         agent.reload(config.text())?;
         let prometheus = Prometheus::start("prometheus.yml", &agent.address(), &lab.workdir)?;
         let stop = Arc::new(AtomicBool::new(false));
         let traffic = Some(traffic(&server, keys.to_vec(), redis.clone(), stop.clone()));
-        Ok(Self { prometheus, agent, stop, traffic, _server: server, _redis: redis, _postgres: postgres })
+        Ok(Self {
+            prometheus,
+            agent,
+            stop,
+            traffic,
+            _worker: worker,
+            _server: server,
+            _redis: redis,
+            _postgres: postgres,
+        })
     }
 }
 
@@ -77,6 +93,16 @@ fn config(lab: &Lab, server: &Server, redis: &Redis) -> Result<Config> {
     Ok(Config::new().service_with("s3", &[server.port], "s3", "").section(&format!(
         "[attribution]\npositive_ttl_s = 1\n[attribution.static]\nfile = {file:?}\n[attribution.redis]\nauth_url = {url:?}\naccounts_url = {url:?}"
     )))
+}
+
+/// What a worker does all day: items go through a queue, and the database is asked.
+fn worker(lab: &Lab, redis: &Redis, postgres: &Postgres) -> Result<Process> {
+    let redis_cli = format!("redis-cli -h 127.0.0.1 -p {}", redis.server.port);
+    let turn =
+        format!("{redis_cli} lpush passing item; {redis_cli} rpop passing; psql -X -c 'SELECT 1' {:?}", postgres.url());
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("while {turn}; do sleep 0.2; done"), launched::NAME]);
+    Process::spawn("worker", command, &lab.workdir)
 }
 
 /// A table of a polled server that is asked often.
