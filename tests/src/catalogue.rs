@@ -1,5 +1,5 @@
-//! Which metric names dashboards, rules and the guide may use: the catalogue as the agent prints it, the recording rules,
-//! Prometheus' own, and those that come with later work.
+//! Which metric names dashboards, rules and the guide may use: the catalogue as the agent prints it, the recording rules
+//! and Prometheus' own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -8,10 +8,6 @@ use anyhow::{Context, Result, ensure};
 use serde_yaml_ng::Value;
 
 use crate::{paths, process, prometheus, promql};
-
-/// Metrics that are not in the catalogue yet. A panel of nothing else is allowed to be empty. An entry ends with `_` if
-/// it stands for all names that begin with it. One that the catalogue has got must be removed here.
-pub const LATER: [&str; 0] = [];
 
 /// Families with a type; Prometheus makes `up` and its like itself.
 pub struct Catalogue {
@@ -51,24 +47,8 @@ impl Catalogue {
 
     /// Whether somebody may write it down.
     pub fn is_known(&self, name: &str) -> bool {
-        self.is_served(name) || self.recorded.contains_key(name) || is_later(name)
+        self.is_served(name) || self.recorded.contains_key(name)
     }
-
-    /// Entries of [`LATER`] that the catalogue has got.
-    pub fn arrived(&self) -> Vec<&'static str> {
-        let fits = |entry: &str| self.families.keys().any(|family| stands_for(entry, family));
-        LATER.into_iter().filter(|entry| fits(entry)).collect()
-    }
-}
-
-/// Whether it comes with later work.
-pub fn is_later(name: &str) -> bool {
-    LATER.iter().any(|entry| stands_for(entry, name))
-}
-
-fn stands_for(entry: &str, name: &str) -> bool {
-    let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-    if entry.ends_with('_') { name.starts_with(entry) } else { name == entry || family == entry }
 }
 
 /// The rules of a shipped file, whatever group they are in.

@@ -6,21 +6,19 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use hippius_tests::catalogue::{self, Catalogue};
-use hippius_tests::dashboards::{self, Dashboard, Panel, fill_in};
+use hippius_tests::catalogue::Catalogue;
+use hippius_tests::dashboards::{self, Dashboard, fill_in};
 use hippius_tests::prometheus::Prometheus;
 use hippius_tests::stack::{ACCOUNT, Stack};
 use hippius_tests::workdir::Workdir;
 use hippius_tests::{lab, node, process, promql, wait};
 
-/// Panels without data under the traffic of this test, and why. With the panels of `catalogue::LATER` at most ten, and
-/// none of them in the overview.
+/// Panels without data under the traffic of this test, and why. None of them is in the overview.
 const EMPTY: [(&str, &str, &str); 1] = [(
     "hippius-agent",
     "CPU of the Kernel Programs",
     "the kernel measures its programs only where somebody switches it on, which costs every program of the host",
 )];
-const MOST_EMPTY: usize = 10;
 
 /// Families that have series only after something went wrong, which nothing does here. A query of them alone may be empty
 /// where another one of its panel is not.
@@ -116,30 +114,18 @@ fn the_overview_has_the_six_panels_and_the_filters_of_the_guide() -> Result<()> 
 }
 
 #[test]
-fn dashboards_ask_for_metrics_that_exist_or_are_marked_as_later() -> Result<()> {
+fn dashboards_ask_for_metrics_that_exist() -> Result<()> {
     let catalogue = Catalogue::read()?;
-    let mut later = Vec::new();
     for dashboard in dashboards::all()? {
         for variable in dashboard.variables()? {
             check_names(&catalogue, &variable.series, &dashboard.name)?;
         }
         for panel in dashboard.panels()? {
-            let place = format!("{}: {}", dashboard.name, panel.title);
             for query in &panel.queries {
-                check_names(&catalogue, query, &place)?;
-            }
-            let marked = panel.json["description"].as_str().is_some_and(|text| text.contains("later version"));
-            let wanted = asks_only_for_later(&panel);
-            ensure!(marked == wanted, "{place}: marked as later work: {marked}, is: {wanted}");
-            if wanted {
-                later.push(place);
+                check_names(&catalogue, query, &format!("{}: {}", dashboard.name, panel.title))?;
             }
         }
     }
-    ensure!(later.len() + EMPTY.len() <= MOST_EMPTY, "too many panels are empty: {later:?} and {EMPTY:?}");
-    ensure!(!later.iter().any(|place| place.starts_with("hippius-s3-overview")), "{later:?}");
-    let arrived = catalogue.arrived();
-    ensure!(arrived.is_empty(), "the catalogue has got {arrived:?}: take them off the list of later metrics");
     Ok(())
 }
 
@@ -147,10 +133,6 @@ fn check_names(catalogue: &Catalogue, query: &str, place: &str) -> Result<()> {
     let unknown: Vec<_> = promql::metrics(query).into_iter().filter(|name| !catalogue.is_known(name)).collect();
     ensure!(unknown.is_empty(), "{place}: nobody serves {unknown:?}");
     Ok(())
-}
-
-fn asks_only_for_later(panel: &Panel) -> bool {
-    panel.queries.iter().flat_map(|query| promql::metrics(query)).all(|name| catalogue::is_later(&name))
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn panel(id: usize, source: &Panel, position: Value) -> Value {
         Kind::Table => ("table", json!({}), json!({ "showHeader": true, "cellHeight": "sm" })),
     };
     let mut panel = json!({
-        "id": id, "type": kind, "title": source.title, "description": description(source),
+        "id": id, "type": kind, "title": source.title, "description": source.description,
         "datasource": prometheus(), "gridPos": position,
         "fieldConfig": {
             "defaults": { "unit": source.unit, "custom": custom, "thresholds": limits(source) },
@@ -99,13 +99,6 @@ fn panel(id: usize, source: &Panel, position: Value) -> Value {
         ]);
     }
     panel
-}
-
-fn description(source: &Panel) -> String {
-    match &source.later {
-        Some(what) => format!("Empty until a later version of the agent: {what} {}", source.description),
-        None => source.description.clone(),
-    }
 }
 
 fn targets(source: &Panel) -> Vec<Value> {

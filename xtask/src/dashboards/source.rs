@@ -49,8 +49,6 @@ pub struct Panel {
     pub stack: bool,
     /// Values from which on the panel turns yellow and red.
     pub limits: Option<[f64; 2]>,
-    /// Set where the metrics come with a later version of the agent: what they will show.
-    pub later: Option<String>,
     pub queries: Vec<Query>,
 }
 
