@@ -4,6 +4,7 @@
 //! Every connection has a method and a status of its own, so that a request that was paired with another connection's
 //! answer would be seen.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -15,6 +16,7 @@ use hippius_tests::expect::{self, Expected};
 use hippius_tests::lab::{self, Lab};
 use hippius_tests::metrics::Metrics;
 use hippius_tests::servers::asgi::{self, Loop};
+use hippius_tests::servers::haproxy;
 use hippius_tests::servers::nginx::{self, MARKS, Nginx, Options};
 use hippius_tests::truth::AccessLine;
 use hippius_tests::{paths, ports, process, python, wait};
@@ -265,6 +267,36 @@ fn a_process_in_its_own_namespaces_with_its_own_library() {
             log.iter().fold((0, 0), |sums, line| (sums.0 + line.request_length, sums.1 + line.bytes_sent));
         let served = Expected::requests(load.total()).bytes(asked, answered);
         expect::exactly(lab, &agent, "nginx", &served)?;
+        Ok(())
+    });
+}
+
+/// HAProxy ends the TLS, nginx answers: the same requests at three sockets, each counted where it is.
+#[test]
+fn haproxy_before_nginx() {
+    lab::with_agent("tls-haproxy", |lab| {
+        let nginx = Nginx::start(&lab.workdir)?;
+        let haproxy = haproxy::before(&lab.workdir, nginx.server.port)?;
+        let (load, port) = (FEW, haproxy.port);
+        let config = Config::with_calls()
+            .capture("tls = true")
+            .service("haproxy", port)
+            .service("nginx", nginx.server.port)
+            .section("[[client]]\nname = \"python\"\ncommand = \"*tls_client.py*\"");
+        let agent = lab.agent(&config)?;
+        processes(lab, &agent, 3)?;
+        let mut client = TlsClient::python("requests", port, load)?;
+        processes(lab, &agent, 4)?;
+        ensure!(client.run()? == load.total());
+        let log = nginx.log(load.total() as usize)?;
+        let statuses = [("200", load.requests), ("201", load.requests), ("202", load.requests), ("203", load.requests)];
+        let served = Expected::requests(log.len() as u64).statuses(&statuses).outcomes(&[("complete", load.total())]);
+        expect::exactly(lab, &agent, "haproxy", &served)?;
+        let metrics = expect::exactly(lab, &agent, "nginx", &served)?;
+        let wanted: BTreeMap<_, _> =
+            [with_port(port), nginx.server.address().to_string()].map(|peer| (peer, load.total())).into();
+        let calls = metrics.by("http_client_requests_total", &[], "peer");
+        ensure!(calls == wanted, "{calls:?}, expected {wanted:?}");
         Ok(())
     });
 }
