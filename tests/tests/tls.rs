@@ -300,3 +300,25 @@ fn haproxy_before_nginx() {
         Ok(())
     });
 }
+
+/// Its frames are not read: their bytes are counted, by whom they came from.
+#[test]
+fn http_2_over_tls_is_opaque_and_told_by_peer() {
+    with_nginx("tls-http2", |lab, nginx, agent| {
+        let port = nginx.server.port;
+        let address = format!("https://localhost:{port}/files/65536");
+        let format = "%{http_version} %{size_download}";
+        let mut curl = Command::new("curl");
+        let said = process::run(curl.args(["-sk", "--http2", "-o", "/dev/null", "-w", format, &address]))?;
+        ensure!(said == "2 65536", "{said}");
+        let peer = with_port(port);
+        let received =
+            |metrics: &Metrics| metrics.sum("tls_opaque_bytes_total", &[("peer", &peer), ("direction", "in")]);
+        // Body and at least the frames around it.
+        let metrics = lab.settle(agent, |metrics| received(metrics) > 65_536)?;
+        let found = received(&metrics);
+        ensure!((65_537..70_000).contains(&found), "{found}\n{}", metrics.lines_with("opaque"));
+        ensure!(metrics.sum("http_client_requests_total", &[]) == 0, "{}", metrics.lines_with("http_client"));
+        Ok(())
+    });
+}
