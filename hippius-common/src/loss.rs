@@ -43,6 +43,9 @@ reasons! {
     TLS_CALL = 13, "tls_call";
     /// More calls into TLS libraries one inside of the other than are followed.
     TLS_NESTED = 14, "tls_nested";
+    /// A response that ends with its connection came over a TLS session that its client has ended: whether the server had
+    /// ended it before is not known.
+    TLS_END = 15, "tls_end";
 }
 
 /// Number of reason codes, the size of the per-CPU counters' array.

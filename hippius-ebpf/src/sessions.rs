@@ -287,6 +287,10 @@ pub fn no_more(key: &mut SessionKey, own: bool) {
 #[inline(always)]
 pub fn end(key: &mut SessionKey) {
     let Some(session) = find(key) else { return };
+    let header = &session.flow.header;
+    if header.outbound.phase == phase::UNTIL_CLOSE && header.flags & (flag::CLIENT | flag::SERVER_FIN) == flag::CLIENT {
+        lose::<true>(&mut session.flow, loss::TLS_END);
+    }
     let header = &mut session.flow.header;
     header.flags |= flag::CLOSED;
     // The library keeps no counters of its own that could be compared.

@@ -4,6 +4,7 @@
 //! Every connection has a method and a status of its own, so that a request that was paired with another connection's
 //! answer would be seen.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -15,6 +16,7 @@ use hippius_tests::expect::{self, Expected};
 use hippius_tests::lab::{self, Lab};
 use hippius_tests::metrics::Metrics;
 use hippius_tests::servers::asgi::{self, Loop};
+use hippius_tests::servers::haproxy;
 use hippius_tests::servers::nginx::{self, MARKS, Nginx, Options};
 use hippius_tests::truth::AccessLine;
 use hippius_tests::{paths, ports, process, python, wait};
@@ -265,6 +267,58 @@ fn a_process_in_its_own_namespaces_with_its_own_library() {
             log.iter().fold((0, 0), |sums, line| (sums.0 + line.request_length, sums.1 + line.bytes_sent));
         let served = Expected::requests(load.total()).bytes(asked, answered);
         expect::exactly(lab, &agent, "nginx", &served)?;
+        Ok(())
+    });
+}
+
+/// HAProxy ends the TLS, nginx answers: the same requests at three sockets, each counted where it is.
+#[test]
+fn haproxy_before_nginx() {
+    lab::with_agent("tls-haproxy", |lab| {
+        let nginx = Nginx::start(&lab.workdir)?;
+        let haproxy = haproxy::before(&lab.workdir, nginx.server.port)?;
+        let (load, port) = (FEW, haproxy.port);
+        let config = Config::with_calls()
+            .capture("tls = true")
+            .service("haproxy", port)
+            .service("nginx", nginx.server.port)
+            .section("[[client]]\nname = \"python\"\ncommand = \"*tls_client.py*\"");
+        let agent = lab.agent(&config)?;
+        processes(lab, &agent, 3)?;
+        let mut client = TlsClient::python("requests", port, load)?;
+        processes(lab, &agent, 4)?;
+        ensure!(client.run()? == load.total());
+        let log = nginx.log(load.total() as usize)?;
+        let statuses = [("200", load.requests), ("201", load.requests), ("202", load.requests), ("203", load.requests)];
+        let served = Expected::requests(log.len() as u64).statuses(&statuses).outcomes(&[("complete", load.total())]);
+        expect::exactly(lab, &agent, "haproxy", &served)?;
+        let metrics = expect::exactly(lab, &agent, "nginx", &served)?;
+        let wanted: BTreeMap<_, _> =
+            [with_port(port), nginx.server.address().to_string()].map(|peer| (peer, load.total())).into();
+        let calls = metrics.by("http_client_requests_total", &[], "peer");
+        ensure!(calls == wanted, "{calls:?}, expected {wanted:?}");
+        Ok(())
+    });
+}
+
+/// Its frames are not read: their bytes are counted, by whom they came from.
+#[test]
+fn http_2_over_tls_is_opaque_and_told_by_peer() {
+    with_nginx("tls-http2", |lab, nginx, agent| {
+        let port = nginx.server.port;
+        let address = format!("https://localhost:{port}/files/65536");
+        let format = "%{http_version} %{size_download}";
+        let mut curl = Command::new("curl");
+        let said = process::run(curl.args(["-sk", "--http2", "-o", "/dev/null", "-w", format, &address]))?;
+        ensure!(said == "2 65536", "{said}");
+        let peer = with_port(port);
+        let received =
+            |metrics: &Metrics| metrics.sum("tls_opaque_bytes_total", &[("peer", &peer), ("direction", "in")]);
+        // Body and at least the frames around it.
+        let metrics = lab.settle(agent, |metrics| received(metrics) > 65_536)?;
+        let found = received(&metrics);
+        ensure!((65_537..70_000).contains(&found), "{found}\n{}", metrics.lines_with("opaque"));
+        ensure!(metrics.sum("http_client_requests_total", &[]) == 0, "{}", metrics.lines_with("http_client"));
         Ok(())
     });
 }

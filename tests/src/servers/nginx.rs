@@ -111,7 +111,7 @@ fn config(workdir: &Workdir, port: u16, options: Options, certificate: Option<&C
     }
     let (ssl, certificate) = match certificate {
         Some(Certificate { certificate, key }) => {
-            (" ssl", format!("ssl_certificate {}; ssl_certificate_key {};", certificate.display(), key.display()))
+            (" ssl http2", format!("ssl_certificate {}; ssl_certificate_key {};", certificate.display(), key.display()))
         }
         None => ("", String::new()),
     };

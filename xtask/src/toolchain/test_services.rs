@@ -23,8 +23,9 @@ struct Program {
 const POSTGRES: &str = "postgres";
 const PYTHON: &str = "python3";
 
-const PROGRAMS: [Program; 18] = [
+const PROGRAMS: [Program; 19] = [
     Program { name: "nginx", package: "nginx-light", unit: Some("nginx.service") },
+    Program { name: "haproxy", package: "haproxy", unit: Some("haproxy.service") },
     Program { name: "redis-server", package: "redis-server", unit: Some("redis-server.service") },
     Program {
         name: "prometheus-redis-exporter",

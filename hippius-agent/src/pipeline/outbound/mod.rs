@@ -7,7 +7,8 @@ mod wire;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use hippius_common::flow::{Connected, flag, kind};
+use hippius_common::flow::{Connected, FlowHeader, flag, kind, phase};
+use hippius_common::loss;
 
 use super::Source;
 use super::framed::{Framed, audit};
@@ -140,7 +141,7 @@ impl Outbound {
         }
         // A sweep may be ahead of the record that tells of the connection.
         let Some(mut watched) = self.connections.get_mut(&header.cookie).and_then(Option::take) else { return };
-        if header.flags & flag::TLS != 0 {
+        if header.flags & flag::TLS != 0 || is_unread(header) {
             self.tls(&mut watched, record);
         } else if header.flags & flag::STREAM == 0 {
             self.http(&mut watched, heads, record, source);
@@ -184,7 +185,8 @@ impl Outbound {
         let header = &record.header;
         let peer = watched.line.name(&self.peers, &self.agent);
         let totals = [(Direction::Out, header.inbound.total), (Direction::In, header.outbound.total)];
-        let opened = header.flags & flag::OPENED != 0 || self.unjoined.contains_key(&header.tgid);
+        let is_session = header.flags & flag::SESSION != 0;
+        let opened = !is_session && (header.flags & flag::OPENED != 0 || self.unjoined.contains_key(&header.tgid));
         for ((direction, total), counted) in totals.into_iter().zip(&mut watched.opaque) {
             if !opened {
                 self.agent.outbound.opaque(&peer, direction, total.saturating_sub(*counted));
@@ -211,4 +213,10 @@ impl Outbound {
         self.calls.apply(&self.agent, &mut events);
         self.events = events;
     }
+}
+
+/// Whether a TLS session was opened and carries nothing that is read: HTTP/2, Redis, Postgres.
+fn is_unread(header: &FlowHeader) -> bool {
+    let side = &header.inbound;
+    header.flags & flag::SESSION != 0 && side.phase == phase::OPAQUE && side.loss() == loss::NOT_HTTP
 }

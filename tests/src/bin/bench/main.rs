@@ -8,6 +8,7 @@ mod redis;
 mod report;
 mod rounds;
 mod throughput;
+mod tls;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,7 +45,7 @@ pub struct Effort {
 
 type Measurement = fn(&Workdir, Effort) -> Result<Vec<Row>>;
 
-const MEASUREMENTS: [(&str, Measurement); 12] = [
+const MEASUREMENTS: [(&str, Measurement); 13] = [
     ("nginx-saturation", throughput::nginx_saturation),
     ("nginx-offered", throughput::nginx_offered),
     ("uvicorn-saturation", throughput::uvicorn_saturation),
@@ -57,6 +58,7 @@ const MEASUREMENTS: [(&str, Measurement); 12] = [
     ("redis-polls", redis::scrapes),
     ("redis-million-keys", redis::million_keys),
     ("postgres-polls", postgres::polls),
+    ("tls-calls", tls::calls),
 ];
 
 fn main() -> Result<()> {
