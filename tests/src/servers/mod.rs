@@ -2,6 +2,7 @@
 
 pub mod asgi;
 pub mod contained;
+pub mod ipfs;
 pub mod nginx;
 pub mod postgres;
 pub mod postgres_exporter;
