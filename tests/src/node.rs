@@ -13,6 +13,11 @@ pub fn modules() -> Result<PathBuf> {
     installed("node", "")
 }
 
+/// The folder that holds `node_modules` of an IPFS node (`target/ipfs-node`).
+pub fn ipfs() -> Result<PathBuf> {
+    installed("ipfs-node", "ipfs")
+}
+
 /// The folder that holds `node_modules` of the validators (`target/tools-node`).
 pub fn tools() -> Result<PathBuf> {
     installed("tools-node", "tools")

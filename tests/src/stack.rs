@@ -18,6 +18,7 @@ use crate::lab::Lab;
 use crate::process::Process;
 use crate::prometheus::Prometheus;
 use crate::servers::Server;
+use crate::servers::ipfs::Ipfs;
 use crate::servers::postgres::Postgres;
 use crate::servers::redis::Redis;
 use crate::servers::s3::{self, KeyPair};
@@ -32,7 +33,8 @@ pub struct Stack {
     pub agent: Agent,
     stop: Arc<AtomicBool>,
     traffic: Option<JoinHandle<()>>,
-    _worker: Process,
+    _workers: [Process; 2],
+    _ipfs: Ipfs,
     _server: Server,
     _redis: Arc<Redis>,
     _postgres: Postgres,
@@ -54,8 +56,10 @@ impl Stack {
         let more = "profile = \"hippius-2025\"\nslow_interval_s = 1\naccounts_interval_s = 1";
         let tables = polled("postgres", "main", &postgres.url(), more);
         let config = config(lab, &server, &redis)?.section(&main).section(&away).section(&tables);
-        let worker = worker(lab, &redis, &postgres)?;
-        let config = config.section(&Launched::section());
+        let ipfs = Ipfs::start(&lab.workdir)?;
+        let other = format!("http://{}/no-bucket/no-key", server.address());
+        let workers = [worker(lab, &redis, &postgres)?, ipfs.busy(&other, &lab.workdir)?];
+        let config = config.section(&Launched::section()).section(Ipfs::client());
         let agent = lab.agent(&config)?;
         agent.reload(config.text())?;
         let prometheus = Prometheus::start("prometheus.yml", &agent.address(), &lab.workdir)?;
@@ -66,7 +70,8 @@ impl Stack {
             agent,
             stop,
             traffic,
-            _worker: worker,
+            _workers: workers,
+            _ipfs: ipfs,
             _server: server,
             _redis: redis,
             _postgres: postgres,

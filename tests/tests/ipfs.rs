@@ -1,13 +1,17 @@
 //! Calls of IPFS nodes, gateways and Arion: named, and counted as what they were, errors behind the body included.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
+use hippius_tests::calls;
 use hippius_tests::clients::raw::{Raw, request};
 use hippius_tests::config::Config;
 use hippius_tests::expect;
 use hippius_tests::lab;
 use hippius_tests::metrics::Metrics;
+use hippius_tests::servers::ipfs::Ipfs;
+use hippius_tests::servers::nginx::Nginx;
 use hippius_tests::servers::scripted::{Scripted, Step};
 
 const CID: &str = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
@@ -104,6 +108,27 @@ fn a_node_that_nobody_has_described_is_known_by_its_api() {
         Call { method: "GET", target: &gateway, answer: whole("504 T", ""), operation: "get", success: "false" },
     ];
     counted("ipfs-node", &calls, "", &[("stream_error", 2), ("http_500", 1), ("http_504", 1)]);
+}
+
+/// A node that was not written here, and the calls that the workers of 2025 make of it.
+#[test]
+fn calls_of_a_worker_at_a_real_node_are_named() {
+    lab::with_agent("ipfs-worker", |lab| {
+        const ROUNDS: u64 = 20;
+        let node = Ipfs::start(&lab.workdir)?;
+        let nginx = Nginx::start(&lab.workdir)?;
+        let mut worker = node.worker(&format!("http://{}/k1", nginx.server.address()), Some(ROUNDS))?;
+        let mut worker = worker.stdin(Stdio::piped()).spawn()?;
+        let agent = lab.agent(&Config::with_calls().capture("discover = false").section(Ipfs::client()))?;
+        drop(worker.stdin.take());
+        ensure!(worker.wait()?.success(), "the worker failed");
+        let of = |operation: &str, success: &str| (operation.to_owned(), success.to_owned());
+        let worked = ["add", "pin", "cat", "get", "unpin"].map(|name| (of(name, "true"), ROUNDS));
+        let wanted: BTreeMap<_, _> = worked.into_iter().chain([(of("unpin", "false"), ROUNDS)]).collect();
+        let metrics = lab.settle(&agent, |metrics| found(metrics) == wanted)?;
+        ensure!(found(&metrics) == wanted, "expected {wanted:?}\n{}", metrics.lines_with("ipfs_"));
+        calls::as_logged(lab, &agent, &nginx, ROUNDS as usize).map(drop)
+    });
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub const PEER_PROFILES: &[(&str, PeerProfile)] = &[
 
 impl Peer {
     /// Whether a call is to this peer: where its connection goes, as far as that is known, and the host that the request
-    /// names, in lower case and without a port.
+    /// names, in lower case and without a port. Where the port is not known, the address decides.
     pub fn matches(&self, address: Option<IpAddr>, port: Option<u16>, host: Option<&str>) -> bool {
         let is_there = match &self.address {
             None => true,
@@ -66,7 +66,8 @@ impl Peer {
             }
             Some(PeerAddress::Host(pattern)) => host.is_some_and(|host| glob(pattern.as_bytes(), host.as_bytes())),
         };
-        is_there && self.port.is_none_or(|wanted| port == Some(wanted))
+        let is_its_port = |wanted| port.map_or(self.address.is_some(), |port| port == wanted);
+        is_there && self.port.is_none_or(is_its_port)
     }
 }
 
@@ -144,6 +145,7 @@ mod tests {
             Peer { name: "p".into(), address, port: Some(80), profile: PeerProfile::Http, operations: Vec::new() };
         let at = Some(at.parse().expect("an address"));
         assert!(!peer.matches(at, Some(81), host), "the port counts too");
+        assert_eq!(peer.matches(at, None, host), peer.matches(at, Some(80), host), "where it is known");
         peer.matches(at, Some(80), host)
     }
 

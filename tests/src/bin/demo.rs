@@ -1,5 +1,5 @@
-//! The agent at work on this machine: an S3 server with several accounts, Redis, signed traffic of every kind, and a
-//! table of what the agent says, until Ctrl-C. Everything it starts ends with it.
+//! The agent at work on this machine: an S3 server with several accounts, Redis, an IPFS node with a worker, signed traffic
+//! of every kind, and a table of what the agent says, until Ctrl-C. Everything it starts ends with it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +14,7 @@ use hippius_tests::clients::{boto, curl};
 use hippius_tests::config::Config;
 use hippius_tests::metrics::Metrics;
 use hippius_tests::servers::Server;
+use hippius_tests::servers::ipfs::Ipfs;
 use hippius_tests::servers::redis::Redis;
 use hippius_tests::servers::s3::{self, KeyPair};
 use hippius_tests::workdir::Workdir;
@@ -44,13 +45,15 @@ fn main() -> Result<()> {
         unsafe { libc::signal(signal, stop as extern "C" fn(libc::c_int) as libc::sighandler_t) };
     }
     let workdir = Workdir::new("demo")?;
-    println!("starting an S3 server and Redis …");
+    println!("starting an S3 server, Redis and an IPFS node …");
     let redis = Redis::start(&workdir)?;
     let keys = accounts(&redis)?;
     let server = s3::verified(&workdir, &keys)?;
+    let ipfs = Ipfs::start(&workdir)?;
     let mut agent = Agent::start(config(&workdir, &server, &redis)?.text(), &workdir)?;
     println!("metrics: http://{0}/metrics   overview: http://{0}/   Ctrl-C ends everything", agent.address());
 
+    let _worker = ipfs.busy(&format!("http://{}/no-bucket/no-key", server.address()), &workdir)?;
     let traffic = Traffic::start(&server, keys);
     let end = arguments.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let over = || STOP.load(Ordering::Relaxed) || end.is_some_and(|end| Instant::now() > end);
@@ -93,7 +96,8 @@ fn config(workdir: &Workdir, server: &Server, redis: &Redis) -> Result<Config> {
         "[[account]]\naccess_key = \"hip_demo_static\"\nmain_account = \"team-static\"\nsubaccount_id = \"demo\"\n";
     let file = workdir.write("accounts.toml", accounts)?.display().to_string();
     let url = redis.url();
-    Ok(Config::new().service_with("s3", &[server.port], "s3", "").section(&format!(
+    let config = Config::new().service_with("s3", &[server.port], "s3", "").section(Ipfs::client());
+    Ok(config.section(&format!(
         "[attribution.static]\nfile = {file:?}\n[attribution.redis]\nauth_url = {url:?}\naccounts_url = {url:?}"
     )))
 }
@@ -150,4 +154,7 @@ fn show(metrics: &Metrics) {
     let errors = metrics.by("s3_errors_total", &filter, "code");
     let list: Vec<String> = errors.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!("errors: {}; events lost: {}", list.join(", "), metrics.sum("hippius_agent_events_lost_total", &[]));
+    let calls = metrics.by("ipfs_operations_total", &[("success", "true")], "operation");
+    let list: Vec<String> = calls.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    println!("IPFS: {}", list.join(", "));
 }

@@ -3,6 +3,7 @@
 pub mod asgi;
 pub mod contained;
 pub mod haproxy;
+pub mod ipfs;
 pub mod nginx;
 pub mod postgres;
 pub mod postgres_exporter;

@@ -42,9 +42,6 @@ pub struct Place {
 /// Whom a TLS session is with that neither a socket nor a name belongs to.
 const UNKNOWN: &str = "unknown";
 
-/// The port of a TLS session whose request names none (RFC 9110 section 4.2.2).
-const HTTPS: u16 = 443;
-
 /// The name of a server as a client has given it in a handshake, where it is one (RFC 1123 section 2.1); else nothing.
 pub fn server(name: &[u8]) -> Option<Arc<str>> {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
@@ -72,10 +69,8 @@ impl Peers {
         let host = host.and_then(Host::parse);
         let known_port = place.address.map(|address| address.port());
         let name = host.as_ref().map(|host| &*host.name).or(place.server.as_deref());
-        let port = match &host {
-            Some(host) => host.port.or(known_port).or(Some(HTTPS)),
-            None => known_port,
-        };
+        // Of a session over memory, the port is known only where the request names it.
+        let port = host.as_ref().and_then(|host| host.port).or(known_port);
         // Where the connection leads counts, and not what a request says of it.
         let (at, called) = (place.address.map(|address| address.ip()), known_port.or(port));
         if let Some((_, reading)) = self.configured.iter().find(|(peer, _)| peer.matches(at, called, name)) {
@@ -158,7 +153,7 @@ mod tests {
 
     #[test]
     fn of_a_session_the_request_tells_more_than_the_handshake() {
-        assert_eq!(at(None, Some("sni.example"), Some("host.example")), "host.example:443");
+        assert_eq!(at(None, Some("sni.example"), Some("host.example")), "host.example");
         assert_eq!(at(None, Some("sni.example"), Some("host.example:8443")), "host.example:8443");
         assert_eq!(at(None, Some("sni.example"), None), "sni.example");
         assert_eq!(at(Some("127.0.0.1:8443"), Some("sni.example"), None), "sni.example:8443");
