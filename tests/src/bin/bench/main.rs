@@ -45,10 +45,11 @@ pub struct Effort {
 
 type Measurement = fn(&Workdir, Effort) -> Result<Vec<Row>>;
 
-const MEASUREMENTS: [(&str, Measurement); 13] = [
+const MEASUREMENTS: [(&str, Measurement); 14] = [
     ("nginx-saturation", throughput::nginx_saturation),
     ("nginx-offered", throughput::nginx_offered),
     ("uvicorn-saturation", throughput::uvicorn_saturation),
+    ("uvicorn-calls", throughput::uvicorn_calling),
     ("objects", throughput::large_objects),
     ("agent-cost", cost::at_ten_thousand),
     ("events-lost", cost::events_lost),

@@ -102,6 +102,18 @@ pub fn uvicorn_saturation(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>>
     Ok(vec![Row::at_least(what, 0.99, pairs.ratio(|rate| *rate), &without)])
 }
 
+/// Each request makes one of its own, with httpx, and both hops are followed from the side of the app.
+pub fn uvicorn_calling(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
+    let nginx = nginx(workdir)?;
+    let app = asgi::calling(workdir, 1)?;
+    let config = Config::with_calls().service("app", app.port);
+    let path = format!("/httpx/GET?http://{}/k1", nginx.server.address());
+    let pairs = compare(workdir, &config, effort.rounds, |_| wrk(&app, &path, effort.run))?;
+    let without = pairs.without(|rate| *rate).map_or(String::new(), |spread| format!("{:.0}/s without", spread.median));
+    let what = "uvicorn that makes one call (httpx) for each request, at saturation: requests/s";
+    Ok(vec![Row::at_least(what, 0.99, pairs.ratio(|rate| *rate), &without)])
+}
+
 pub fn large_objects(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
     const SIZE: usize = 10 << 20;
     let (nginx, hyper) = (nginx(workdir)?, hyper(workdir)?);
