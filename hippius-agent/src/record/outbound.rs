@@ -218,7 +218,7 @@ fn operation_error<'a>(finished: &Finished, room: &'a mut String) -> Option<&'a 
             room.push_str(itoa::Buffer::new().format(status));
             Some(room)
         }
-        (_, Outcome::Complete) => Some("http_other"),
+        (_, Outcome::Complete) => Some("other_status"),
         (_, outcome) => Some(outcome_label(outcome)),
     }
 }
@@ -280,7 +280,7 @@ mod tests {
             (Some(304), Outcome::Complete, false, None),
             (Some(200), Outcome::Complete, true, Some("stream_error")),
             (Some(500), Outcome::Complete, false, Some("http_500")),
-            (Some(999), Outcome::Complete, false, Some("http_other")),
+            (Some(999), Outcome::Complete, false, Some("other_status")),
             (Some(200), Outcome::ServerAbort, false, Some("server_abort")),
             (None, Outcome::Timeout, false, Some("timeout")),
             (None, Outcome::Unobserved, false, Some("unobserved")),
