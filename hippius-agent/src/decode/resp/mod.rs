@@ -178,7 +178,8 @@ impl Reader {
             self.keep(rest);
             *rest = &[];
             // A number that never ends; lines of text may be long.
-            let endless = self.length > LINE_BYTES && self.line.first().is_some_and(|kind| header::is_number(*kind));
+            let kind = self.line.first().copied().unwrap_or_default();
+            let endless = self.length > LINE_BYTES && header::is_number(kind) && !self.is_inline(kind);
             return if endless { Err(RespError::Malformed) } else { Ok(false) };
         };
         let (line, after) = rest.split_at(end);
@@ -191,6 +192,11 @@ impl Reader {
         let line = self.line;
         let line = line.get(..kept.min(text_length)).unwrap_or_default();
         self.line_ends(line, text_length == line.len(), closed, tell)
+    }
+
+    /// Whether a line that begins so is a command without framing.
+    fn is_inline(&self, kind: u8) -> bool {
+        self.role == Role::Requests && self.levels.is_empty() && kind != b'*'
     }
 
     fn keep(&mut self, bytes: &[u8]) {
@@ -212,7 +218,7 @@ impl Reader {
         closed: bool,
         tell: &mut impl FnMut(Place, Token<'_>),
     ) -> Result<bool, RespError> {
-        if self.role == Role::Requests && self.levels.is_empty() && line.first() != Some(&b'*') {
+        if self.is_inline(line.first().copied().unwrap_or_default()) {
             self.tell(tell, Token::Inline(line, whole));
             return Ok(self.value_ends(tell));
         }
