@@ -1,8 +1,9 @@
 //! What the kernel's verifier says of each program that the agent loads: instructions walked, stack used.
 //!
 //! The kernel tells only the loader, and only where the loader asks. So the agent is run under ptrace, and at each
-//! `BPF_PROG_LOAD` the question (`BPF_LOG_STATS`) is put into its call; nothing else of it changes.
+//! `BPF_PROG_LOAD` of any of its threads the question (`BPF_LOG_STATS`) is put into the call; nothing else of it changes.
 
+use std::collections::HashMap;
 use std::ffi::c_void;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -23,9 +24,10 @@ pub struct Verified {
     pub stack: String,
 }
 
-/// Runs the agent until it listens or ends, and gives the programs that were loaded until then, in their order.
+/// Runs the agent until it listens or ends, and gives the programs that were loaded until then, by name.
 pub fn programs(mut agent: Command) -> Result<Vec<Verified>> {
-    agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // A group of its own: all of its threads, and nobody else's children, can be waited for at once.
+    agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     // SAFETY: async-signal-safe, and touches only the child.
     unsafe {
         agent.pre_exec(|| {
@@ -36,8 +38,10 @@ pub fn programs(mut agent: Command) -> Result<Vec<Verified>> {
     let mut traced = Traced { child: agent.spawn().context("start the agent under ptrace")? };
     let found = traced.follow();
     let _ = traced.child.kill();
-    let _ = traced.child.wait();
-    found
+    while traced.wait().is_ok() {}
+    let mut found = found?;
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
 }
 
 struct Traced {
@@ -64,69 +68,71 @@ const LOG_BYTES: usize = 2048;
 const RED_ZONE: u64 = 128;
 
 impl Traced {
-    fn follow(&mut self) -> Result<Vec<Verified>> {
-        ensure!(self.wait()?, "the agent ended at once");
-        self.request(libc::PTRACE_SETOPTIONS, libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_EXITKILL)?;
+    fn follow(&self) -> Result<Vec<Verified>> {
+        let (thread, alive) = self.wait()?;
+        ensure!(alive, "the agent ended at once");
+        let options = libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_EXITKILL | libc::PTRACE_O_TRACECLONE;
+        request(thread, libc::PTRACE_SETOPTIONS, options)?;
+        request(thread, libc::PTRACE_SYSCALL, 0)?;
         let memory = File::options().read(true).write(true).open(format!("/proc/{}/mem", self.child.id()))?;
-        let (mut types, mut asked, mut found) = (Vec::new(), None, Vec::new());
+        let (mut types, mut asked, mut found) = (Vec::new(), HashMap::new(), Vec::new());
         loop {
-            self.request(libc::PTRACE_SYSCALL, 0)?;
-            if !self.wait()? {
-                return Ok(found);
-            }
-            let call = self.call()?;
-            if call.op == libc::PTRACE_SYSCALL_INFO_EXIT {
-                if let Some(asked) = asked.take() {
-                    found.extend(answer(&memory, asked, self.result(&call))?);
+            let (thread, alive) = self.wait()?;
+            if !alive {
+                if thread == self.child.id() as libc::pid_t {
+                    return Ok(found);
                 }
                 continue;
             }
-            if call.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
-                continue;
+            let call = call(thread)?;
+            if call.op == libc::PTRACE_SYSCALL_INFO_EXIT {
+                if let Some(asked) = asked.remove(&thread) {
+                    // SAFETY: the kernel says which member it filled in.
+                    found.extend(answer(&memory, asked, unsafe { call.u.exit.sval })?);
+                }
+            } else if call.op == libc::PTRACE_SYSCALL_INFO_ENTRY {
+                // SAFETY: the kernel says which member it filled in.
+                let entry = unsafe { call.u.entry };
+                match (entry.nr as i64, entry.args[0]) {
+                    (libc::SYS_listen, _) => return Ok(found),
+                    (libc::SYS_bpf, 18) => types = btf(&memory, entry.args[1])?,
+                    (libc::SYS_bpf, 5) => {
+                        if let Some(question) = ask(&memory, &types, entry.args[1], call.stack_pointer)? {
+                            asked.insert(thread, question);
+                        }
+                    }
+                    _ => {}
+                }
             }
-            // SAFETY: the kernel says which member it filled in.
-            let entry = unsafe { call.u.entry };
-            match (entry.nr as i64, entry.args[0]) {
-                (libc::SYS_listen, _) => return Ok(found),
-                (libc::SYS_bpf, 18) => types = btf(&memory, entry.args[1])?,
-                (libc::SYS_bpf, 5) => asked = ask(&memory, &types, entry.args[1], call.stack_pointer)?,
-                _ => {}
-            }
+            request(thread, libc::PTRACE_SYSCALL, 0)?;
         }
     }
 
-    /// Until the next stop; false when the agent has ended.
-    fn wait(&self) -> Result<bool> {
+    /// Until one of the threads stops: which one, and false when it has ended.
+    fn wait(&self) -> Result<(libc::pid_t, bool)> {
         let mut status = 0;
-        // SAFETY: plain system call about our own child.
-        let result = unsafe { libc::waitpid(self.child.id() as libc::pid_t, &mut status, 0) };
-        ensure!(result > 0, "waitpid: {}", std::io::Error::last_os_error());
-        Ok(libc::WIFSTOPPED(status))
+        // SAFETY: plain system call about our own child's group.
+        let thread = unsafe { libc::waitpid(-(self.child.id() as libc::pid_t), &mut status, libc::__WALL) };
+        ensure!(thread > 0, "waitpid: {}", std::io::Error::last_os_error());
+        Ok((thread, libc::WIFSTOPPED(status)))
     }
+}
 
-    fn request(&self, request: libc::c_uint, data: libc::c_int) -> Result<()> {
-        // SAFETY: the child is stopped; these requests take a number and no memory.
-        let result = unsafe { libc::ptrace(request, self.child.id(), 0, libc::c_long::from(data)) };
-        ensure!(result == 0, "ptrace {request}: {}", std::io::Error::last_os_error());
-        Ok(())
-    }
+fn request(thread: libc::pid_t, request: libc::c_uint, data: libc::c_int) -> Result<()> {
+    // SAFETY: the thread is stopped; these requests take a number and no memory.
+    let result = unsafe { libc::ptrace(request, thread, 0, libc::c_long::from(data)) };
+    ensure!(result == 0, "ptrace {request}: {}", std::io::Error::last_os_error());
+    Ok(())
+}
 
-    fn call(&self) -> Result<libc::ptrace_syscall_info> {
-        // SAFETY: zeros are a valid value of this structure of numbers.
-        let mut info: libc::ptrace_syscall_info = unsafe { std::mem::zeroed() };
-        let room = size_of_val(&info);
-        // SAFETY: the structure has room for as many bytes as we say.
-        let got = unsafe {
-            libc::ptrace(libc::PTRACE_GET_SYSCALL_INFO, self.child.id(), room, (&raw mut info).cast::<c_void>())
-        };
-        ensure!(got > 0, "PTRACE_GET_SYSCALL_INFO: {}", std::io::Error::last_os_error());
-        Ok(info)
-    }
-
-    fn result(&self, call: &libc::ptrace_syscall_info) -> i64 {
-        // SAFETY: only called where the kernel says that it filled in this member.
-        unsafe { call.u.exit.sval }
-    }
+fn call(thread: libc::pid_t) -> Result<libc::ptrace_syscall_info> {
+    // SAFETY: zeros are a valid value of this structure of numbers.
+    let mut info: libc::ptrace_syscall_info = unsafe { std::mem::zeroed() };
+    let room = size_of_val(&info);
+    // SAFETY: the structure has room for as many bytes as we say.
+    let got = unsafe { libc::ptrace(libc::PTRACE_GET_SYSCALL_INFO, thread, room, (&raw mut info).cast::<c_void>()) };
+    ensure!(got > 0, "PTRACE_GET_SYSCALL_INFO: {}", std::io::Error::last_os_error());
+    Ok(info)
 }
 
 /// Puts the question in; the log lies where the stopped thread's stack is free.
