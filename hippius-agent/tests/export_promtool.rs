@@ -6,8 +6,13 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use export_support::{exposition_with, fill, polled_target, recorder};
+use hippius_agent::exchange::wire::System;
+use hippius_agent::exchange::{Finished, MessageBytes, Outcome};
 use hippius_agent::export::text::Format;
+use hippius_agent::record::agent::AgentMetrics;
 use hippius_agent::record::catalogue;
+use hippius_agent::record::outbound::{Call, Target};
+use hippius_agent::record::sample::Direction;
 
 fn page(format: Format) -> String {
     let mut recorder = recorder();
@@ -29,9 +34,42 @@ fn page(format: Format) -> String {
     agent.probe_seconds.with_label_values(&["x"]).inc_by(0.5);
     agent.account_lookups.with_label_values(&["redis", "found"]).inc();
     agent.account_lookup_seconds.observe(0.003);
+    agent.service_container_info.with_label_values(&["x"; 6]).set(1);
+    agent.tls_refused.with_label_values(&["x"]).inc();
+    fill_calls(agent);
     let mut out = Vec::new();
     while exposition.page(format).fill(&mut out, usize::MAX / 2) {}
     String::from_utf8(out).expect("UTF-8")
+}
+
+/// One of everything that watched processes ask of others.
+fn fill_calls(agent: &AgentMetrics) {
+    let bytes = MessageBytes { head: 1, body: 2, framing: 3 };
+    let finished = Finished {
+        status: Some(500),
+        outcome: Outcome::ServerAbort,
+        request: bytes,
+        response: bytes,
+        failed: true,
+        receive_ns: 1,
+        process_ns: Some(2),
+        send_ns: Some(3),
+        total_ns: 6,
+    };
+    for target in [Target::Peer("x"), Target::Operation("x")] {
+        agent.outbound.finished(&Call { target, method: "GET", finished });
+        agent.outbound.moved(target, Direction::In, 5);
+    }
+    agent.outbound.connected("x", 1);
+    agent.outbound.not_connected("x", 111);
+    agent.outbound.opaque("x", Direction::Out, 5);
+    agent.wire.durations(System::Redis, "GET").observe(0.001);
+    agent.wire.unanswered(System::Redis, "GET");
+    agent.wire.moved(System::Redis, [1, 2]);
+    let queue = agent.wire.queue("x");
+    queue.enqueued.inc();
+    queue.dequeued.inc();
+    queue.dwell.observe(1.0);
 }
 
 /// promtool comes with Debian's package `prometheus`.

@@ -75,8 +75,13 @@ mod tests {
         let output = shell.stdout.take().expect("a pipe");
         std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut line).expect("its child's number");
         let sleeper: u32 = line.trim().parse().expect("a number");
+        // Between fork and exec it is still a shell.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while command(sleeper).as_deref() != Some("sleep 30") {
+            assert!(std::time::Instant::now() < deadline, "{:?}", command(sleeper));
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
         let family = with_descendants(&[shell.id()]);
-        assert_eq!(command(sleeper).as_deref(), Some("sleep 30"));
         assert!(family.contains(&shell.id()) && family.contains(&sleeper), "{family:?}");
         assert!(!family.contains(&std::process::id()));
         std::process::Command::new("kill").args([line.trim()]).status().expect("kill runs");
