@@ -87,6 +87,8 @@ fn accounts(redis: &Redis) -> Result<Vec<KeyPair>> {
     for chunk in 0..5 {
         redis.command(&["LPUSH", "upload_requests", &format!("{{\"object\":{chunk}}}")])?;
     }
+    // A part of an upload, as the API of 2025 caches it.
+    redis.command(&["SETEX", "obj:00000000-0000-4000-8000-000000000000:part:1", "3600", "bytes"])?;
     let pairs = ["hip_demo_static", "hip_demo_alice", "hip_demo_bob", &access_key(SEED), &access_key(SECOND_SEED)];
     Ok(pairs.iter().map(|access| KeyPair::new(access, "demo-secret")).collect())
 }
@@ -97,8 +99,11 @@ fn config(workdir: &Workdir, server: &Server, redis: &Redis) -> Result<Config> {
     let file = workdir.write("accounts.toml", accounts)?.display().to_string();
     let url = redis.url();
     let config = Config::new().service_with("s3", &[server.port], "s3", "").section(Ipfs::client());
-    Ok(config.section(&format!(
+    let config = config.section(&format!(
         "[attribution.static]\nfile = {file:?}\n[attribution.redis]\nauth_url = {url:?}\naccounts_url = {url:?}"
+    ));
+    Ok(config.section(&format!(
+        "[[redis]]\nname = \"main\"\nurl = {url:?}\nprofile = \"hippius-2025\"\ninterval_ms = 1000\nsweep_interval_s = 5"
     )))
 }
 
