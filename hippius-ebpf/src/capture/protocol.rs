@@ -73,15 +73,8 @@ fn is_query(window: &[u64; 4], len: u32, call: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::window;
     use super::*;
-
-    fn window(bytes: &[u8]) -> ([u64; 4], u32) {
-        let mut padded = [0u8; 32];
-        padded[..bytes.len()].copy_from_slice(bytes);
-        let words =
-            std::array::from_fn(|index| u64::from_le_bytes(padded[index * 8..index * 8 + 8].try_into().expect("8")));
-        (words, bytes.len() as u32)
-    }
 
     #[test]
     fn the_first_bytes_of_a_connection_tell_what_it_speaks() {

@@ -64,15 +64,8 @@ fn is_token(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::window;
     use super::*;
-
-    fn window(bytes: &[u8]) -> ([u64; 4], u32) {
-        let mut padded = [0u8; 32];
-        padded[..bytes.len()].copy_from_slice(bytes);
-        let words =
-            std::array::from_fn(|index| u64::from_le_bytes(padded[index * 8..index * 8 + 8].try_into().expect("8")));
-        (words, bytes.len() as u32)
-    }
 
     #[test]
     fn requests_are_told_from_other_protocols_by_their_first_bytes() {

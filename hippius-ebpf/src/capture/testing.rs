@@ -7,6 +7,15 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::stream;
 use super::walk::{Call, begin_call, finish, step};
 
+/// The bytes as the programs look at them, and how many they are.
+pub fn window(bytes: &[u8]) -> ([u64; 4], u32) {
+    let mut padded = [0u8; 32];
+    padded[..bytes.len()].copy_from_slice(bytes);
+    let words =
+        std::array::from_fn(|index| u64::from_le_bytes(padded[index * 8..index * 8 + 8].try_into().expect("eight")));
+    (words, bytes.len() as u32)
+}
+
 /// A new flow, and what was emitted of it.
 pub struct Connection {
     pub flow: Box<Flow>,
