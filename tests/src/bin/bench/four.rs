@@ -61,8 +61,7 @@ pub fn together(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
     let ports = exporters.iter().map(|(_, port)| *port).chain([postgres_exporter.server.port]);
     let pages: Vec<String> = ports.map(|port| format!("127.0.0.1:{port} /metrics")).collect();
     let (theirs_s, their_times) = hammer(&pids, &pages)?;
-    let their_bytes: u64 =
-        pids.iter().map(|pid| proc::memory_bytes(*pid).map(|(now, _)| now)).sum::<Result<u64>>()?;
+    let their_bytes: u64 = pids.iter().map(|pid| proc::memory_bytes(*pid).map(|(now, _)| now)).sum::<Result<u64>>()?;
 
     let one = |value: f64| Spread::of(&[value]);
     let ours_s = scraping_s + polling_s;

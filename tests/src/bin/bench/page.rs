@@ -29,8 +29,7 @@ pub fn write(path: &Path, parts: &[Part], order: &[&str]) -> Result<()> {
         QUICK.rounds,
         QUICK.run,
     );
-    let measured: Vec<&Part> =
-        order.iter().filter_map(|name| parts.iter().find(|part| part.name == **name)).collect();
+    let measured: Vec<&Part> = order.iter().filter_map(|name| parts.iter().find(|part| part.name == **name)).collect();
     lines(&mut text, &measured);
     let emulated: Vec<&Part> = parts.iter().filter(|part| part.name.starts_with(EMULATED)).collect();
     if !emulated.is_empty() {

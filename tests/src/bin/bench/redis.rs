@@ -35,7 +35,8 @@ pub fn scrapes(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
         (0..SERVERS).map(|index| format!("{} /metrics/redis/r{index}", agent.address())).collect();
     let (agent_cpu_s, agent_times) = hammer(&[agent.pid()], &address)?;
 
-    let exporters: Vec<(Process, u16)> = servers.iter().map(|redis| exporter(redis, workdir, &[])).collect::<Result<_>>()?;
+    let exporters: Vec<(Process, u16)> =
+        servers.iter().map(|redis| exporter(redis, workdir, &[])).collect::<Result<_>>()?;
     let address: Vec<String> = exporters.iter().map(|(_, port)| format!("127.0.0.1:{port} /metrics")).collect();
     let pids: Vec<u32> = exporters.iter().map(|(process, _)| process.pid()).collect();
     let (exporter_cpu_s, exporter_times) = hammer(&pids, &address)?;
