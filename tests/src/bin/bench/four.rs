@@ -71,7 +71,7 @@ pub fn together(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
             0.1,
             "s",
             one(scraping_s),
-            &format!("four exporters {theirs_s:.2}"),
+            &format!("four exporters {theirs_s:.2} s"),
         ),
         Row::at_most(
             "the same with 100 polls of each, over 100 scrapes of the four exporters, which poll then",
@@ -85,7 +85,7 @@ pub fn together(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
             10.0,
             "MiB",
             one(mib(with_bytes.saturating_sub(alone_bytes))),
-            &format!("four exporters {:.1}", mib(their_bytes)),
+            &format!("four exporters {:.1} MiB", mib(their_bytes)),
         ),
         Row::told(
             "three Redis and a Postgres: one scrape of one of them, p50 and p99",

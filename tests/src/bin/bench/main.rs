@@ -60,7 +60,7 @@ pub struct Effort {
 }
 
 const WHOLE: Effort =
-    Effort { rounds: 7, run: Duration::from_secs(6), soak: Duration::from_secs(60), tls_requests: 1_000_000 };
+    Effort { rounds: 7, run: Duration::from_secs(5), soak: Duration::from_secs(60), tls_requests: 1_000_000 };
 const QUICK: Effort =
     Effort { rounds: 3, run: Duration::from_secs(2), soak: Duration::from_secs(5), tls_requests: 50_000 };
 

@@ -64,7 +64,7 @@ pub fn polls(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
             10.0,
             "MiB",
             one(mib(with_bytes.saturating_sub(alone_bytes))),
-            &format!("postgres_exporter {theirs_mib:.1}"),
+            &format!("postgres_exporter {theirs_mib:.1} MiB"),
         ),
         Row::told(
             "Postgres: one scrape, p50 and p99",

@@ -55,14 +55,14 @@ pub fn scrapes(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
             0.1,
             "s",
             Spread::of(&[agent_cpu_s]),
-            &format!("three redis_exporters {exporter_cpu_s:.2}"),
+            &format!("three redis_exporters {exporter_cpu_s:.2} s"),
         ),
         Row::at_most(
             "three Redis: resident memory more than without",
             10.0,
             "MiB",
             Spread::of(&[more]),
-            &format!("three redis_exporters {:.1}", mib(exporter_bytes)),
+            &format!("three redis_exporters {:.1} MiB", mib(exporter_bytes)),
         ),
         Row::told(
             "three Redis: one scrape of one server, p50 and p99",

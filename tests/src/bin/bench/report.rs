@@ -16,7 +16,7 @@ impl Row {
     /// A ratio that must be at least `least`.
     pub fn at_least(what: &str, least: f64, found: Option<Spread>, more: &str) -> Self {
         let met = found.map(|spread| spread.median >= least);
-        Self::of(what, format!("≥ {least}"), show(found, 3, more), met)
+        Self::of(what, format!("≥ {least}"), show(found, 3, "", more), met)
     }
 
     /// A value that must be at most `most`.
@@ -24,7 +24,7 @@ impl Row {
         let met = found.map(|spread| spread.median <= most);
         let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
         let digits = if most < 10.0 { 3 } else { 1 };
-        Self::of(what, format!("≤ {most}{unit}"), show(found, digits, more) + &unit, met)
+        Self::of(what, format!("≤ {most}{unit}"), show(found, digits, &unit, more), met)
     }
 
     /// A value without a budget.
@@ -63,7 +63,7 @@ impl Row {
     }
 }
 
-fn show(found: Option<Spread>, digits: usize, more: &str) -> String {
-    let found = found.map_or("not measured".to_owned(), |spread| spread.show(digits));
+fn show(found: Option<Spread>, digits: usize, unit: &str, more: &str) -> String {
+    let found = found.map_or("not measured".to_owned(), |spread| spread.show(digits) + unit);
     if more.is_empty() { found } else { format!("{found}; {more}") }
 }
