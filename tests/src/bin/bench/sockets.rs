@@ -109,6 +109,9 @@ struct Nanoseconds {
     head: [f64; 2],
 }
 
+/// One of them.
+type ByKind = fn(&Nanoseconds) -> [f64; 2];
+
 fn measure(agent: &Agent, rig: &Rig, calls: u32, clock_ns: f64) -> Result<Nanoseconds> {
     let spent = |listener: &TcpListener, kind: Kind| -> Result<Both> {
         // The agent reads the kernel's statistics now and then.
@@ -192,7 +195,7 @@ pub fn calls(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
     let (clock_ns, rounds) = rig.rounds(workdir, effort, CALLS)?;
     let added = rig.added(workdir, effort)?;
     let mut rows = Vec::new();
-    let kinds: [(&str, f64, fn(&Nanoseconds) -> [f64; 2]); 3] = [
+    let kinds: [(&str, f64, ByKind); 3] = [
         ("on a socket of no interest", 30.0, |round| round.ignored),
         ("that only counts", 60.0, |round| round.counting),
         ("that copies a head", 250.0, |round| round.head),
@@ -215,7 +218,7 @@ pub fn ratios(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let (_, rounds) = rig.rounds(workdir, effort, CALLS)?;
     for (way, word) in WHAT.iter().enumerate() {
-        let over = |of: fn(&Nanoseconds) -> [f64; 2]| {
+        let over = |of: ByKind| {
             let ratios: Vec<f64> = rounds.iter().map(|round| of(round)[way] / round.ignored[way]).collect();
             Spread::of(&ratios).map_or_else(String::new, |spread| spread.show(1))
         };
