@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
-use crate::{build, step, test, toolchain, vmtest};
+use crate::{build, step, toolchain, vmtest};
 
 /// Measure what the agent costs: throughput and latency with and without it, CPU, memory, scrape time.
 ///
@@ -18,6 +19,9 @@ pub struct Args {
     /// Measure on the kernels of `vmtest` instead, in an emulator: nothing but ratios
     #[arg(long, conflicts_with = "bench")]
     kernels: bool,
+    /// Measure this agent instead of building one
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
     /// Arguments for the benchmark, after `--` (`-- --help` lists them)
     #[arg(last = true)]
     bench: Vec<OsString>,
@@ -25,12 +29,16 @@ pub struct Args {
 
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     toolchain::for_tests()?;
-    let agent = build::task(workspace, &build::Args { debug: false, ebpf_only: false })?;
+    let agent = match &args.agent {
+        Some(agent) => agent.clone(),
+        None => build::task(workspace, &build::Args { debug: false, ebpf_only: false })?,
+    };
     let mut cargo = workspace.cargo();
     // With the client of Redis that the benchmark starts.
     step::run(cargo.args(["build", "--release", "--package", "hippius-tests", "--bins"]))?;
     let program = workspace.cargo_target().join("release/bench");
     let mut bench = Command::new(&program);
+    bench.env("HIPPIUS_AGENT", &agent);
     if args.kernels {
         let folder = workspace.own_target("bench");
         fs::create_dir_all(&folder)?;
@@ -41,6 +49,5 @@ pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
         bench.arg("--page");
     }
     bench.args(&args.bench);
-    test::tell_where_the_agent_is(workspace, &mut bench);
     step::run(&mut bench)
 }

@@ -1,7 +1,7 @@
 //! What the agent costs on each kernel, measured by the benchmark in the guest. The processor is emulated, so it gives
 //! nothing but ratios.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
@@ -31,7 +31,7 @@ pub fn parts(workspace: &Workspace, agent: PathBuf, bench: PathBuf) -> Result<Ve
     Ok(parts)
 }
 
-fn one(folder: &std::path::Path, root: &Root, kernel: &Kernel) -> Result<Vec<(String, String)>> {
+fn one(folder: &Path, root: &Root, kernel: &Kernel) -> Result<Vec<(String, String)>> {
     let logs = folder.join(kernel.series);
     std::fs::create_dir_all(&logs)?;
     // The tests may be at the same kernel.

@@ -4,5 +4,5 @@ IFS=,
 for entry in $HIPPIUS_PLAN; do
     [ "${entry#*:}" = works ] || continue
     export HIPPIUS_BACKEND="${entry%%:*}"
-    /t/bench --quick --guest "emulated-$HIPPIUS_SERIES-$HIPPIUS_BACKEND"
+    /t/bench --guest "emulated-$HIPPIUS_SERIES-$HIPPIUS_BACKEND"
 done

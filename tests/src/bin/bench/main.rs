@@ -96,7 +96,7 @@ fn main() -> Result<()> {
         bail!("the agent cannot run here: {why}");
     }
     if let Some(name) = &arguments.guest {
-        println!("@part {}", part(name, sockets::ratios, arguments.quick)?.json());
+        println!("@part {}", part(name, sockets::ratios, QUICK, false)?.json());
         return Ok(());
     }
     if !arguments.page {
@@ -111,15 +111,15 @@ fn main() -> Result<()> {
 fn measure(arguments: &Arguments) -> Result<()> {
     let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|word| name.contains(word));
     ensure!(MEASUREMENTS.iter().any(|(name, _)| wanted(name)), "no measurement is called so: {:?}", arguments.only);
+    let effort = if arguments.quick { QUICK } else { WHOLE };
     for (name, measurement) in MEASUREMENTS.into_iter().filter(|(name, _)| wanted(name)) {
-        part(name, measurement, arguments.quick)?.keep(&Part::folder())?;
+        part(name, measurement, effort, arguments.quick)?.keep(&Part::folder())?;
     }
     Ok(())
 }
 
-fn part(name: &str, measurement: Measurement, is_quick: bool) -> Result<Part> {
+fn part(name: &str, measurement: Measurement, effort: Effort, is_quick: bool) -> Result<Part> {
     eprintln!("{name} …");
-    let effort = if is_quick { QUICK } else { WHOLE };
     let start = Instant::now();
     // A measurement that fails says so in the table; the others still count.
     let rows = measurement(&Workdir::new(name)?, effort).unwrap_or_else(|error| vec![Row::failed(name, &error)]);

@@ -34,8 +34,8 @@ pub fn write(path: &Path, parts: &[Part], order: &[&str]) -> Result<()> {
     let emulated: Vec<&Part> = parts.iter().filter(|part| part.name.starts_with(EMULATED)).collect();
     if !emulated.is_empty() {
         text.push_str(
-            "\n## Other kernels\n\nIn an emulator, on Debian's kernels, one processor: only the ratios mean anything. \
-             Measured by `cargo xtask bench --kernels`.\n",
+            "\n## Other kernels\n\nIn an emulator, on Debian's kernels, one processor, in few rounds: only the ratios mean \
+             anything. Measured by `cargo xtask bench --kernels`.\n",
         );
     }
     for part in &emulated {
