@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::step;
+use crate::strip;
 use crate::toolchain;
 use crate::workspace::Workspace;
 
@@ -56,7 +57,8 @@ pub fn ebpf(workspace: &Workspace) -> Result<()> {
         .env("CARGO_PROFILE_RELEASE_DEBUG", "2")
         .env_remove("RUSTFLAGS")
         .env_remove("RUSTC_WRAPPER");
-    step::run(&mut cargo)
+    step::run(&mut cargo)?;
+    strip::debug_sections(&workspace.own_target("bpf").join(BPF_TARGET).join("release/hippius-ebpf"), &tools.rustc)
 }
 
 /// Builds the agent; the kernel programs must be there.

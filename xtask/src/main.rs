@@ -13,6 +13,7 @@ mod lint;
 mod package;
 mod run;
 mod step;
+mod strip;
 mod summary;
 mod test;
 mod toolchain;

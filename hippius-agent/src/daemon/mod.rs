@@ -24,7 +24,7 @@ use crate::export::page::Overview;
 use crate::export::server::{Readiness, Server, ServerConfig, ServerError};
 use crate::kernel::error::LoadError;
 use crate::kernel::watch::Watch;
-use crate::kernel::{harden, loader};
+use crate::kernel::{harden, heap, loader};
 use crate::logging::{self, LogHandle};
 use crate::pipeline::Pipeline;
 use crate::poll::poller::Poller;
@@ -71,6 +71,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     let queues = Queues::random().map_err(OpenError::Random)?;
     let mut probes = loader::load(&settings::probes(&config), || Watch::of(&config, config.listen.port()))?;
     let tls = tls::start(&mut probes);
+    heap::give_back();
     // Before there are other threads: capabilities belong to the thread, and are handed down to those that it starts.
     privileges::drop_capabilities()?;
     let runtime = runtime()?;

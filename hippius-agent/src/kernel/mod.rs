@@ -11,6 +11,7 @@ pub mod early;
 pub mod error;
 pub mod facts;
 pub mod harden;
+pub mod heap;
 mod iterator;
 pub mod listeners;
 pub mod loader;
