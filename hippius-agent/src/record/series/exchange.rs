@@ -6,6 +6,7 @@ use super::store::Store;
 use super::text::push_label;
 use crate::classify::{Effect, Payload, S3Operation};
 use crate::exchange::Outcome;
+use crate::record::exemplar::RayId;
 use crate::record::sample::{Direction, ExchangeSample, TransferSample};
 
 /// Longest error code that gets a label value of its own, in bytes. The longest of AWS has fewer than 64.
@@ -16,7 +17,7 @@ impl Store {
     ///
     /// Every exchange is one request. Its durations and body sizes are observed unless its end was not seen
     /// ([`Outcome::Unobserved`]): they would be guesses.
-    pub fn exchange(&mut self, sample: &ExchangeSample<'_>, now_ns: u64) {
+    pub fn exchange(&mut self, sample: &ExchangeSample<'_>, ray: Option<RayId>, now_ns: u64) {
         self.clock(now_ns);
         let account = self.gate.accounts.slot(sample.account);
         let service = sample.service.0;
@@ -38,11 +39,15 @@ impl Store {
             push_label(out, "outcome", outcome_name(sample.outcome));
         });
         if sample.outcome != Outcome::Unobserved {
-            families.duration.observe(gate, account, key(service, handler, method, 0), sample.total_ns, |out| {
+            let at = key(service, handler, method, 0);
+            let slot = families.duration.observe(gate, account, at, sample.total_ns, |out| {
                 push_label(out, "service", services.name(service));
                 push_label(out, "method", names.methods.name(method));
                 push_label(out, "handler", handlers.name(handler));
             });
+            if let (Some(slot), Some(ray)) = (slot, ray) {
+                families.duration.exemplify(&self.exemplars, &gate.accounts, slot, sample.total_ns, ray);
+            }
             let phases =
                 [("receive", Some(sample.receive_ns)), ("process", sample.process_ns), ("send", sample.send_ns)];
             for (number, (phase, duration_ns)) in (0u16..).zip(phases) {
