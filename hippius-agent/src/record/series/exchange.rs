@@ -2,6 +2,7 @@
 
 use super::family::NO_ACCOUNT;
 use super::names::{Names, OTHER};
+use super::place::Places;
 use super::store::Store;
 use super::text::push_label;
 use crate::classify::{Effect, Payload, S3Operation};
@@ -24,12 +25,12 @@ impl Store {
         let names = &mut self.vocabulary;
         let (method, handler) = (names.methods.id(sample.method), names.handlers.id(sample.handler));
         let (names, gate, families) = (&self.vocabulary, &mut self.gate, &mut self.families);
-        let (services, handlers) = (&names.services, &names.handlers);
+        let (services, handlers) = (&names.places, &names.handlers);
 
         let status = sample.status.unwrap_or(0);
         let ending = method << 8 | sample.outcome as u16;
         families.requests.add(gate, account, key(service, handler, status, ending), 1, |out| {
-            push_label(out, "service", services.name(service));
+            out.push_str(services.labels(service));
             push_label(out, "method", names.methods.name(method));
             push_label(out, "handler", handlers.name(handler));
             match sample.status {
@@ -41,7 +42,7 @@ impl Store {
         if sample.outcome != Outcome::Unobserved {
             let at = key(service, handler, method, 0);
             let slot = families.duration.observe(gate, account, at, sample.total_ns, |out| {
-                push_label(out, "service", services.name(service));
+                out.push_str(services.labels(service));
                 push_label(out, "method", names.methods.name(method));
                 push_label(out, "handler", handlers.name(handler));
             });
@@ -78,7 +79,7 @@ impl Store {
         let account = self.gate.accounts.slot(sample.account);
         let service = sample.service.0;
         let handler = self.vocabulary.handlers.id(sample.handler);
-        let (services, handlers) = (&self.vocabulary.services, &self.vocabulary.handlers);
+        let (services, handlers) = (&self.vocabulary.places, &self.vocabulary.handlers);
         let (family, direction) = match sample.direction {
             Direction::In => (&mut self.families.request_bytes, "in"),
             Direction::Out => (&mut self.families.response_bytes, "out"),
@@ -96,13 +97,13 @@ impl Store {
         let number = names.operations.id(operation.name);
         let code = error_code(sample, &mut names.codes);
         let (names, gate, families) = (&self.vocabulary, &mut self.gate, &mut self.families);
-        let services = &names.services;
+        let services = &names.places;
         let success = succeeded(sample);
         let success_label = if success { "true" } else { "false" };
 
         let at = key(service, number, u16::from(success), 0);
         families.operations.add(gate, account, at, 1, |out| {
-            push_label(out, "service", services.name(service));
+            out.push_str(services.labels(service));
             push_label(out, "operation", names.operations.name(number));
             push_label(out, "success", success_label);
         });
@@ -116,7 +117,7 @@ impl Store {
         if let Some((family, effect)) = counted {
             let at = key(service, u16::from(effect == "created"), u16::from(success), 0);
             family.add(gate, account, at, 1, |out| {
-                push_label(out, "service", services.name(service));
+                out.push_str(services.labels(service));
                 push_label(out, "operation", effect);
                 push_label(out, "success", success_label);
             });
@@ -128,12 +129,12 @@ impl Store {
         };
         if bytes > 0 {
             family.add(gate, account, key(service, 0, 0, 0), bytes, |out| {
-                push_label(out, "service", services.name(service));
+                out.push_str(services.labels(service));
             });
         }
         if let Some(code) = code {
             families.errors.add(gate, account, key(service, number, code, 0), 1, |out| {
-                push_label(out, "service", services.name(service));
+                out.push_str(services.labels(service));
                 push_label(out, "operation", names.operations.name(number));
                 push_label(out, "code", names.codes.name(code));
             });
@@ -146,8 +147,8 @@ fn key(service: u16, first: u16, second: u16, third: u16) -> u64 {
     u64::from(service) << 48 | u64::from(first) << 32 | u64::from(second) << 16 | u64::from(third)
 }
 
-fn place(out: &mut String, services: &Names, service: u16, handlers: &Names, handler: u16) {
-    push_label(out, "service", services.name(service));
+fn place(out: &mut String, services: &Places, service: u16, handlers: &Names, handler: u16) {
+    out.push_str(services.labels(service));
     push_label(out, "handler", handlers.name(handler));
 }
 

@@ -33,6 +33,7 @@ pub mod text;
 
 mod call;
 mod exchange;
+mod place;
 mod store;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -139,6 +140,12 @@ impl Batch<'_> {
     /// The number of a service; beyond 256 services, that of `__other__`.
     pub fn service(&mut self, name: &str) -> ServiceId {
         self.store.service(name)
+    }
+
+    /// The number of a service in a container: its name, its pod and the namespace of that, empty where nobody tells. With
+    /// all three on the labels, each container has series of its own; beyond 1000 of them, those are `__other__`.
+    pub fn service_in(&mut self, name: &str, place: [&str; 3]) -> ServiceId {
+        self.store.service_in(name, place)
     }
 
     /// The number of an account; that of `__other__` when the budget is spent. Ask for each exchange anew: the number

@@ -7,8 +7,8 @@ use super::account::{Accounts, MAX_ACCOUNTS};
 use super::family::{Family, Gate, NO_ACCOUNT, Shape};
 use super::ladder::{DURATION, SIZE};
 use super::names::Names;
+use super::place::Places;
 use super::snapshot::Columns;
-use super::text::push_label;
 use crate::attribute::Account;
 use crate::record::catalogue::{self, Metric};
 use crate::record::exemplar::Exemplars;
@@ -58,6 +58,7 @@ pub(super) struct Vocabulary {
     pub operations: Names,
     pub codes: Names,
     pub peers: Names,
+    pub places: Places,
 }
 
 /// All series with account or service labels.
@@ -86,6 +87,7 @@ impl Store {
                 operations: Names::new(MAX_OPERATIONS),
                 codes: Names::new(MAX_CODES),
                 peers: Names::new(MAX_PEERS),
+                places: Places::default(),
             },
             gate: Gate { accounts: Accounts::default(), lines: 0, max_lines: 0, max_family_lines: 0, now_s: 0 },
             exemplars: Arc::default(),
@@ -105,7 +107,15 @@ impl Store {
     }
 
     pub fn service(&mut self, name: &str) -> ServiceId {
-        ServiceId(self.vocabulary.services.id(name))
+        let names = &mut self.vocabulary;
+        let service = names.services.id(name);
+        names.places.id(names.services.name(service), None)
+    }
+
+    pub fn service_in(&mut self, name: &str, place: [&str; 3]) -> ServiceId {
+        let names = &mut self.vocabulary;
+        let service = names.services.id(name);
+        names.places.id(names.services.name(service), Some(place))
     }
 
     pub fn account(&mut self, account: &Account) -> AccountId {
@@ -116,10 +126,10 @@ impl Store {
     }
 
     pub fn in_flight(&mut self, service: ServiceId, delta: i64) {
-        let services = &self.vocabulary.services;
+        let places = &self.vocabulary.places;
         let key = u64::from(service.0);
         self.families.in_flight.add(&mut self.gate, NO_ACCOUNT, key, delta.cast_unsigned(), |out| {
-            push_label(out, "service", services.name(service.0));
+            out.push_str(places.labels(service.0));
         });
     }
 
