@@ -16,7 +16,7 @@ use crate::origin::SystemCall;
 pub fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
     let result = result(&ctx);
     if result > 0 && ctx.arg::<i32>(2) & NO_TRAFFIC == 0 {
-        runs::begin::<false>(&ctx, socket(&ctx), SystemCall, result);
+        runs::begin::<false, _>(&ctx, socket(&ctx), SystemCall::of, result);
     }
     0
 }
@@ -26,7 +26,7 @@ pub fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
 pub fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
     let result = result(&ctx);
     if result > 0 {
-        runs::begin::<true>(&ctx, socket(&ctx), SystemCall, result);
+        runs::begin::<true, _>(&ctx, socket(&ctx), SystemCall::of, result);
     }
     0
 }
@@ -48,14 +48,16 @@ pub fn sock_send_length_on(ctx: BtfTracePointContext) -> i32 {
 /// A call of `sock_recv_length` on a client's socket.
 #[btf_tracepoint(function = "sock_recv_length")]
 pub fn sock_recv_length_client(ctx: BtfTracePointContext) -> i32 {
-    runs::begin_client::<false>(&ctx, socket(&ctx), SystemCall, result(&ctx));
+    let socket = socket(&ctx);
+    runs::begin_client::<false>(&ctx, socket, SystemCall::of(socket), result(&ctx));
     0
 }
 
 /// A call of `sock_send_length` on a client's socket.
 #[btf_tracepoint(function = "sock_send_length")]
 pub fn sock_send_length_client(ctx: BtfTracePointContext) -> i32 {
-    runs::begin_client::<true>(&ctx, socket(&ctx), SystemCall, result(&ctx));
+    let socket = socket(&ctx);
+    runs::begin_client::<true>(&ctx, socket, SystemCall::of(socket), result(&ctx));
     0
 }
 

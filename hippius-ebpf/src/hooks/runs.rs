@@ -24,11 +24,17 @@ mod place {
     pub const STREAM_ON: u32 = 3;
 }
 
-/// A call has moved `bytes`, more than none, on any socket of the host.
+/// A call has moved `bytes`, more than none, on any socket of the host. `origin` is asked for when the socket is of
+/// interest.
 #[inline(always)]
-pub fn begin<const SEND: bool>(ctx: &impl EbpfContext, socket: Socket, origin: impl Origin, bytes: i32) {
+pub fn begin<const SEND: bool, O: Origin>(
+    ctx: &impl EbpfContext,
+    socket: Socket,
+    origin: impl Fn(Socket) -> O,
+    bytes: i32,
+) {
     if calls::are_possible() {
-        sessions::join::<SEND>(socket, origin, u64::from(bytes as u32));
+        sessions::join::<SEND>(socket, origin(socket), u64::from(bytes as u32));
     }
     let watched = flows::is_watched(socket.local_port());
     let flow = flows::find(socket);
@@ -42,7 +48,7 @@ pub fn begin<const SEND: bool>(ctx: &impl EbpfContext, socket: Socket, origin: i
         None if watched => {}
         _ => return,
     }
-    if flows::account::<SEND>(socket, flow, origin, u64::from(bytes as u32)) {
+    if flows::account::<SEND>(socket, flow, origin(socket), u64::from(bytes as u32)) {
         go::<SEND>(ctx, place::SERVER_ON);
         flows::end_call::<SEND, SEND>(socket);
     }
