@@ -31,7 +31,8 @@ use crate::record::series::Batch;
 use framed::{Framed, Owner};
 use open::Open;
 use outbound::Outbound;
-use rays::Rays;
+use outbound::accounts::Counting;
+use rays::{FIELD, Rays, ray};
 use services::Services;
 
 /// Records that are still to come of more processes than these are forgotten about; a second is enough for each.
@@ -144,7 +145,8 @@ impl Pipeline {
             return;
         }
         if header.flags & flag::CLIENT != 0 {
-            self.outbound.take(heads, record, source, now_ns);
+            let mut counting = Counting { batch, store: &mut self.store, now_ns };
+            self.outbound.take(heads, record, source, &mut counting);
             return;
         }
         if header.local_port == 0 && !is_session {
@@ -194,6 +196,7 @@ impl Pipeline {
     /// A request begins: who may have sent it, and what it is.
     fn begin(&mut self, batch: &mut Batch<'_>, index: u32, head: &RequestHead<'_>, now_ns: u64) -> u32 {
         let mut open = Open::new(index, method_label(head.method), now_ns);
+        open.ray = ray(&head.fields);
         if let Some(service) = self.services.get(index) {
             open.class = service.classifier.classify(head);
             open.claim = self.store.claim(&service.rules, head, now_ns);
@@ -207,7 +210,7 @@ impl Pipeline {
                 open.bucket = open::bucket(head.target);
             }
             if let (true, Claim::Trusted(account)) = (service.behind_gateway, &open.claim)
-                && let Some(ray) = head.fields.get("x-hippius-ray-id")
+                && let Some(ray) = head.fields.get(FIELD)
             {
                 self.rays.learn(ray, account);
             }
@@ -241,11 +244,14 @@ impl Pipeline {
             return;
         }
         open.verdict = verdict;
+        if is_final {
+            open.ray = ray(&head.fields).or(open.ray);
+        }
         if verdict == Verdict::Refused {
             // Bytes that were counted early stay where they are; what is still held goes where the verdict says.
             open.account = None;
         }
-        if let Some(ray) = head.fields.get("x-hippius-ray-id").filter(|_| service.client_facing && is_final)
+        if let Some(ray) = head.fields.get(FIELD).filter(|_| service.client_facing && is_final)
             && verdict != Verdict::Refused
             && let Some(account) = self.rays.take(ray)
         {
@@ -332,6 +338,7 @@ impl Pipeline {
             }
             self.settle(batch, id, now_ns);
         }
+        self.outbound.settle_waiting(limit, &mut Counting { batch, store: &mut self.store, now_ns });
     }
 
     /// Forgets connections that have not moved for `idle`: their last record was lost. What was under way on them ends
@@ -349,7 +356,7 @@ impl Pipeline {
         });
         self.events = events;
         self.apply(batch, now_ns);
-        self.outbound.forget_idle(now_ns, limit);
+        self.outbound.forget_idle(limit, &mut Counting { batch, store: &mut self.store, now_ns });
         self.outbound.tick(now_ns);
     }
 

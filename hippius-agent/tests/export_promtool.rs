@@ -57,7 +57,7 @@ fn fill_calls(agent: &AgentMetrics) {
         total_ns: 6,
     };
     for target in [Target::Peer("x"), Target::Operation("x")] {
-        agent.outbound.finished(&Call { target, method: "GET", finished });
+        agent.outbound.finished(&Call { target, method: "GET", finished, ray: None });
         agent.outbound.moved(target, Direction::In, 5);
     }
     agent.outbound.connected("x", 1);

@@ -29,6 +29,11 @@ pub fn shipped() -> PathBuf {
 impl Prometheus {
     /// Starts it with one of the shipped configurations; only addresses and intervals differ.
     pub fn start(config: &str, agent: &str, workdir: &Workdir) -> Result<Self> {
+        Self::start_with(config, agent, workdir, &[])
+    }
+
+    /// The same with further arguments.
+    pub fn start_with(config: &str, agent: &str, workdir: &Workdir, arguments: &[&str]) -> Result<Self> {
         let port = ports::free();
         let own = format!("127.0.0.1:{port}");
         let mut text = std::fs::read_to_string(shipped().join(config))?;
@@ -45,6 +50,7 @@ impl Prometheus {
         command.arg(format!("--config.file={}", config.display()));
         command.arg(format!("--storage.tsdb.path={}", workdir.join("prometheus/data").display()));
         command.arg(format!("--web.listen-address={own}")).arg("--storage.tsdb.retention.time=30d");
+        command.args(arguments);
         Ok(Self { server: Server::start("prometheus", command, port, workdir)? })
     }
 

@@ -83,3 +83,48 @@ fn one_program_on_one_port_in_several_containers_is_several_services() {
         })
     });
 }
+
+/// One service on one port in two containers, and the same outside: told apart by labels, where the configuration asks for them.
+#[test]
+fn containers_are_labels_where_the_configuration_says_so() {
+    lab::with_agent("container-labels", |lab| {
+        let (named, bare) = (container_id()?, container_id()?);
+        let root = lab.workdir.join("root");
+        let annotations = r#"{"annotations":{"io.kubernetes.cri.container-name":"api",
+            "io.kubernetes.cri.sandbox-name":"api-7d9f","io.kubernetes.cri.sandbox-namespace":"s3"}}"#;
+        let task = "run/containerd/io.containerd.runtime.v2.task/k8s.io";
+        write(&root, &format!("{task}/{named}/config.json"), annotations)?;
+        std::fs::create_dir_all(root.join("var/lib"))?;
+        let pod = uuid()?.replace('-', "_");
+        let start = |name: &str, group: &str| Contained::start(&lab.workdir, name, group, PORT);
+        let servers = [
+            start("named", &format!("kubepods.slice/kubepods-pod{pod}.slice/cri-containerd-{named}.scope"))?,
+            start("bare", &format!("docker/{bare}"))?,
+            start("outside", "hippius-test.slice/outside.service")?,
+        ];
+        let config = Config::new().section("[labels]\ncontainer = true\n").service("api", PORT);
+        let agent = Agent::start_with(config.text(), &lab.workdir, |command| with_runtime_files(command, &root))?;
+        let prefix: String = bare.chars().take(12).collect();
+        let places = [["api", "api-7d9f", "s3"], [&prefix, "", ""], ["", "", ""]];
+        let mut all = (0, 0, 0);
+        for ((server, place), requests) in servers.iter().zip(places).zip([3, 4, 5]) {
+            let (received, sent) = server.serve(requests)?;
+            let labels = |more: (&'static str, &'static str)| {
+                let [container, pod, namespace] = place;
+                [("service", "api"), ("container", container), ("pod", pod), ("namespace", namespace), more]
+            };
+            let found = |metrics: &hippius_tests::metrics::Metrics| {
+                let bytes = |name: &str, way| metrics.sum(name, &labels(("direction", way)));
+                let count = metrics.sum("http_requests_total", &labels(("method", "GET")));
+                (count, bytes("http_request_bytes_total", "in"), bytes("http_response_bytes_total", "out"))
+            };
+            let wanted = (requests as u64, received, sent);
+            let metrics = lab.settle(&agent, |metrics| found(metrics) == wanted)?;
+            ensure!(found(&metrics) == wanted, "{place:?}: {wanted:?}\n{}", metrics.lines_with("http_requests_total"));
+            all = (all.0 + wanted.0, all.1 + wanted.1, all.2 + wanted.2);
+        }
+        // Over all containers it is the service.
+        expect::exactly(lab, &agent, "api", &Expected::requests(all.0).bytes(all.1, all.2))?;
+        Ok(())
+    });
+}

@@ -273,6 +273,41 @@ fn a_process_in_its_own_namespaces_with_its_own_library() {
     });
 }
 
+/// In a root directory of its own, that has no other OpenSSL: found there, whatever the host has.
+fn old_openssl(name: &str, kind: &'static str, load: Load, peer: impl Fn(u16) -> String) {
+    const ENTER: &str = "mount --bind /proc \"$1/proc\" && mount --bind \"$2\" \"$1/apps\" && shift 2 && exec \"$@\"";
+    with_nginx(name, |lab, nginx, agent| {
+        let root = paths::workspace().join("target/openssl-1.1");
+        ensure!(root.is_dir(), "{} is missing; `cargo xtask test` fetches it", root.display());
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c", ENTER, "sh"]).arg(&root).arg(paths::apps());
+        command.arg("chroot").arg(&root).args(["/usr/bin/python3.9", "-B", "/apps/tls_client.py", kind]);
+        let port = nginx.server.port;
+        let mut client = TlsClient::start(command, port, load)?;
+        let maps = std::fs::read_to_string(format!("/proc/{}/maps", client.pid()))?;
+        ensure!(maps.contains("/libssl.so.1.1") && !maps.contains("/libssl.so.3"), "another library");
+        processes(lab, agent, 3)?;
+        ensure!(client.run()? == load.total());
+        all_agree(lab, nginx, agent, &peer(port), load)?;
+        let metrics = agent.scrape()?;
+        let refused = metrics.sum("hippius_agent_tls_refused_total", &[]);
+        ensure!(refused == 0, "{}\n{}", metrics.lines_with("tls_refused"), agent.log());
+        let libraries = metrics.sum("hippius_agent_tls_libraries", &[]);
+        ensure!(libraries == 2, "{libraries} libraries: nginx has the host's\n{}", metrics.lines_with("tls"));
+        Ok(())
+    });
+}
+
+#[test]
+fn openssl_1_1_on_sockets() {
+    old_openssl("tls-openssl-1.1", "urllib", FEW, with_port);
+}
+
+#[test]
+fn openssl_1_1_on_memory() {
+    old_openssl("tls-openssl-1.1-memory", "streams", Load { connections: 8, requests: 50 }, name_alone);
+}
+
 /// HAProxy ends the TLS, nginx answers: the same requests at three sockets, each counted where it is.
 #[test]
 fn haproxy_before_nginx() {

@@ -29,7 +29,7 @@ pub struct Args {
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     let mut summary = Summary::default();
     lint::sources(workspace, &mut summary);
-    summary.step("test services", toolchain::for_tests);
+    summary.step("test services", || toolchain::for_tests().and_then(|()| toolchain::for_old_tls(workspace)));
     let built =
         summary.step("build", || build::task(workspace, &build::Args { debug: false, ebpf_only: false }).map(drop));
     if built {

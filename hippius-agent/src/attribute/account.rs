@@ -35,6 +35,11 @@ impl Account {
     }
 }
 
+/// The account of an address that stands where only addresses do, if it is one. Of its subaccount nothing is said.
+pub fn of_address(text: &str) -> Option<Arc<Account>> {
+    super::ss58::is_address(text).then(|| Account::shared(text, "unknown"))
+}
+
 /// The account id in `bytes`, if it may become a label: 1 to [`MAX_ACCOUNT_ID_BYTES`] of `A-Z a-z 0-9 - _ . : @`, and
 /// none of the words that stand for the absence of an account, which nobody may claim.
 pub fn account_id(bytes: &[u8]) -> Option<&str> {

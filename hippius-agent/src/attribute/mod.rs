@@ -23,6 +23,6 @@ mod ss58;
 pub mod store;
 pub mod verdict;
 
-pub use account::{Account, MAX_ACCOUNT_ID_BYTES, OTHER, PUBLIC, UNAUTHENTICATED, UNKNOWN, account_id};
+pub use account::{Account, MAX_ACCOUNT_ID_BYTES, OTHER, PUBLIC, UNAUTHENTICATED, UNKNOWN, account_id, of_address};
 pub use credential::{Claim, Credential, CredentialHasher, CredentialKey};
 pub use secret::Secret;

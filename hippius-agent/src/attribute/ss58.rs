@@ -18,6 +18,30 @@ pub fn encode(public_key: &[u8; 32]) -> String {
     base58(&data)
 }
 
+/// Whether this is the address of a public key: its checksum fits.
+pub fn is_address(text: &str) -> bool {
+    // The longest number of 35 bytes has 48 digits.
+    let data = (46..=48).contains(&text.len()).then(|| bytes(text)).flatten();
+    data.is_some_and(|[_, key @ .., _, _]| encode(&key) == text)
+}
+
+/// The number of 35 bytes that these digits are.
+fn bytes(text: &str) -> Option<[u8; 35]> {
+    let mut data = [0; 35];
+    for letter in text.bytes() {
+        let mut carry = BASE58.iter().position(|digit| *digit == letter)?;
+        for byte in data.iter_mut().rev() {
+            carry += usize::from(*byte) * 58;
+            *byte = (carry & 0xff) as u8;
+            carry >>= 8;
+        }
+        if carry > 0 {
+            return None;
+        }
+    }
+    Some(data)
+}
+
 /// Long division by 58. Quadratic, which for 35 bytes is nothing. A leading zero byte would be a `1`; the prefix is
 /// never zero.
 fn base58(data: &[u8]) -> String {
@@ -51,5 +75,10 @@ mod tests {
         ];
         assert_eq!(encode(&alice), "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY");
         assert_eq!(encode(&[0; 32]), "5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM");
+        assert!(is_address("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"));
+        assert!(is_address("5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM"));
+        let long = "z".repeat(48);
+        let bad = ["", "5Grw", "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQZ", &long, &"0".repeat(48)];
+        assert!(bad.iter().all(|text| !is_address(text)));
     }
 }

@@ -12,13 +12,15 @@ pub struct Labels {
     pub per_family: u32,
     /// A series without an update for so long is dropped.
     pub idle: Duration,
+    /// Series of services tell container, pod and namespace.
+    pub container: bool,
 }
 
 const MAX_SERIES: std::ops::RangeInclusive<u64> = 100..=10_000_000;
 
 impl Default for Labels {
     fn default() -> Self {
-        Self { max_series: 100_000, per_family: 50_000, idle: Duration::from_secs(3600) }
+        Self { max_series: 100_000, per_family: 50_000, idle: Duration::from_secs(3600), container: false }
     }
 }
 
@@ -38,6 +40,7 @@ impl Labels {
             max_series,
             per_family: per_family.as_ref().and_then(narrow).unwrap_or(default.per_family.min(max_series)),
             idle: idle.map_or(default.idle, |found| Duration::from_secs(found.value)),
+            container: section.boolean("container").unwrap_or(default.container),
         }
     }
 }

@@ -45,6 +45,10 @@ pub enum PeerProfile {
     IpfsGateway,
     /// Arion, the storage back-end of 2026.
     Arion,
+    /// An S3 service.
+    S3,
+    /// The API of 2026, as its gateway calls it.
+    Hippius2026,
 }
 
 /// The names of the profiles.
@@ -53,6 +57,8 @@ pub const PEER_PROFILES: &[(&str, PeerProfile)] = &[
     ("kubo", PeerProfile::Kubo),
     ("ipfs-gateway", PeerProfile::IpfsGateway),
     ("arion", PeerProfile::Arion),
+    ("s3", PeerProfile::S3),
+    ("hippius-2026", PeerProfile::Hippius2026),
 ];
 
 impl Peer {

@@ -39,7 +39,7 @@ pub const CAPTURE: SectionSpec = SectionSpec {
 };
 /// `[labels]`: limits on the number of series.
 pub const LABELS: SectionSpec =
-    SectionSpec { path: "labels", repeated: false, keys: &["max_series", "per_family", "idle_seconds"] };
+    SectionSpec { path: "labels", repeated: false, keys: &["max_series", "per_family", "idle_seconds", "container"] };
 /// `[[service]]`: what is watched.
 pub const SERVICE: SectionSpec = SectionSpec {
     path: "service",

@@ -12,6 +12,9 @@ const ETIMEDOUT: u16 = 110;
 pub(super) fn outcome(exchange: &Exchange, header: &FlowHeader) -> Outcome {
     let is_set = |bit: u16| header.flags & bit != 0;
     if let Some(response) = &exchange.response {
+        if response.lost {
+            return Outcome::Unobserved;
+        }
         if response.complete {
             return Outcome::Complete;
         }

@@ -1,6 +1,7 @@
 //! One message: where it begins, how it ends, when it moved.
 
 use hippius_common::flow::{Side, phase};
+use hippius_common::loss;
 
 use super::{Framing, MessageBytes};
 
@@ -27,6 +28,8 @@ pub struct Message {
     pub complete: bool,
     /// Its trailer section says that its body broke off.
     pub failed: bool,
+    /// Its chunk framing was lost, so that its end was not seen, whatever came behind it.
+    pub lost: bool,
 }
 
 impl Message {
@@ -44,6 +47,7 @@ impl Message {
             last_ns: if known { side.last_ns } else { side.previous_last_ns },
             complete: false,
             failed: false,
+            lost: false,
         }
     }
 
@@ -64,6 +68,8 @@ impl Message {
         }
         let is_current = side.head_at == self.at;
         if is_current {
+            // Stays until the next message begins.
+            self.lost |= self.framing == Framing::Chunked && side.loss() != loss::NONE;
             self.last_ns = side.last_ns.max(self.first_ns);
             self.payload = side.payload.wrapping_sub(side.payload_before);
             if side.phase == phase::CHUNKED && side.next > side.total {

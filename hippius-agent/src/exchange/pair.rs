@@ -188,11 +188,12 @@ impl Exchanges {
             if !response.complete {
                 return;
             }
+            let outcome = if response.lost { Outcome::Unobserved } else { Outcome::Complete };
             let Some(mut front) = self.waiting.pop_front() else { return };
             if self.owner_in.is_some_and(|owner| owner.id == front.id) {
                 front.request.update(&header.inbound, self.accounted_in);
             }
-            sink(Event::Finished(front.id, front.finished(Outcome::Complete)));
+            sink(Event::Finished(front.id, front.finished(outcome)));
             self.retire(front.id, front.request.complete, sink);
         }
     }

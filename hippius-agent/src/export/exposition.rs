@@ -14,6 +14,7 @@ use super::text::{Format, push_series};
 use crate::poll::target::{Target, Targets};
 use crate::record::agent::{AgentMetrics, single};
 use crate::record::catalogue;
+use crate::record::exemplar::Shown;
 use crate::record::polled::source_families;
 use crate::record::series::SeriesReader;
 use crate::record::series::snapshot::Snapshot;
@@ -73,7 +74,10 @@ impl Exposition {
         families.extend(source_families(targets.iter().map(|target| &**target)));
         let polled = Polled::all(targets.iter(), Instant::now());
         families.sort_by(|one, other| one.name().cmp(other.name()));
-        Page { format, families: families.into_iter(), snapshot: Some(snapshot), family: 0, slot: 0, polled }
+        let exemplars = (format == Format::OpenMetrics)
+            .then(|| Box::new([self.series.exemplars(), self.agent.outbound.exemplars()]));
+        let families = families.into_iter();
+        Page { format, families, snapshot: Some(snapshot), family: 0, slot: 0, polled, exemplars }
     }
 
     /// The page of one target at this moment, as its own exporter would show it: 0.0.4 only, and with the `process_*` of
@@ -81,7 +85,7 @@ impl Exposition {
     pub fn target_page(&self, path: &str) -> Option<Page> {
         let polled = Polled::one(&*self.target(path)?, Instant::now());
         let families = process_families().into_iter();
-        Some(Page { format: Format::Text, families, snapshot: None, family: 0, slot: 0, polled })
+        Some(Page { format: Format::Text, families, snapshot: None, family: 0, slot: 0, polled, exemplars: None })
     }
 }
 
@@ -95,12 +99,18 @@ pub struct Page {
     family: usize,
     slot: usize,
     polled: Polled,
+    /// Of the series, and of the other families.
+    exemplars: Option<Box<[Shown; 2]>>,
 }
 
 impl Page {
     /// Appends at least `enough` bytes, or the rest. Returns whether there is more.
     pub fn fill(&mut self, out: &mut Vec<u8>, enough: usize) -> bool {
         let enough = out.len() + enough;
+        let (of_series, of_families) = match self.exemplars.as_deref() {
+            Some([of_series, of_families]) => (Some(of_series), Some(of_families)),
+            None => (None, None),
+        };
         while let Some(snapshot) = &self.snapshot {
             let Some(family) = snapshot.family(self.family) else {
                 self.snapshot = None;
@@ -115,14 +125,16 @@ impl Page {
                     self.format.push_head(out, metric.name, metric.kind.name(), metric.help);
                 }
                 if let Some(series) = family.series(self.slot) {
-                    push_series(out, &family, &series);
+                    let labels = [series.account, series.labels];
+                    let exemplars = of_series.map(|shown| shown.of(family.metric().name, labels));
+                    push_series(out, &family, &series, exemplars.unwrap_or_default());
                 }
                 self.slot += 1;
             }
             (self.family, self.slot) = (self.family + 1, 0);
         }
         for family in self.families.by_ref() {
-            self.format.push_family(out, &family);
+            self.format.push_family(out, &family, of_families);
             if out.len() >= enough {
                 return true;
             }

@@ -6,6 +6,7 @@
 use prometheus::proto::{self, MetricFamily, MetricType};
 
 use super::number::{label_float, push_integer, push_seconds, push_value};
+use crate::record::exemplar::{Exemplar, SeriesExemplars, Shown};
 use crate::record::series::family::Shape;
 use crate::record::series::ladder::{Ladder, Unit};
 use crate::record::series::snapshot::{FamilyView, SeriesView};
@@ -37,7 +38,7 @@ impl Format {
     }
 
     /// Appends a family that the `prometheus` crate gathered.
-    pub fn push_family(self, out: &mut Vec<u8>, family: &MetricFamily) {
+    pub fn push_family(self, out: &mut Vec<u8>, family: &MetricFamily, exemplars: Option<&Shown>) {
         let kind = match family.get_field_type() {
             MetricType::COUNTER => "counter",
             MetricType::GAUGE => "gauge",
@@ -47,7 +48,7 @@ impl Format {
         };
         self.push_head(out, family.name(), kind, family.help());
         for metric in family.get_metric() {
-            push_gathered(out, family.name(), family.get_field_type(), metric);
+            push_gathered(out, family.name(), family.get_field_type(), metric, exemplars);
         }
     }
 
@@ -82,7 +83,12 @@ impl Format {
 }
 
 /// Appends one series of the series store.
-pub fn push_series(out: &mut Vec<u8>, family: &FamilyView<'_>, series: &SeriesView<'_>) {
+pub fn push_series(
+    out: &mut Vec<u8>,
+    family: &FamilyView<'_>,
+    series: &SeriesView<'_>,
+    exemplars: SeriesExemplars<'_>,
+) {
     let name = family.metric().name;
     match (family.shape(), series.cells) {
         (Shape::Counter, [value]) => {
@@ -98,7 +104,9 @@ pub fn push_series(out: &mut Vec<u8>, family: &FamilyView<'_>, series: &SeriesVi
             push_integer(out, value.cast_signed().max(0));
             out.push(b'\n');
         }
-        (Shape::Histogram(ladder), [buckets @ .., sum]) => push_histogram(out, name, series, ladder, buckets, *sum),
+        (Shape::Histogram(ladder), [buckets @ .., sum]) => {
+            push_histogram(out, name, series, (ladder, buckets, *sum), exemplars);
+        }
         _ => {}
     }
 }
@@ -111,7 +119,13 @@ fn push_name(out: &mut Vec<u8>, name: &str, suffix: &str, series: &SeriesView<'_
     }
 }
 
-fn push_histogram(out: &mut Vec<u8>, name: &str, series: &SeriesView<'_>, ladder: &Ladder, buckets: &[u64], sum: u64) {
+fn push_histogram(
+    out: &mut Vec<u8>,
+    name: &str,
+    series: &SeriesView<'_>,
+    (ladder, buckets, sum): (&Ladder, &[u64], u64),
+    exemplars: SeriesExemplars<'_>,
+) {
     let first = out.len();
     push_name(out, name, "_bucket", series);
     out.extend_from_slice(b",le=\"");
@@ -125,6 +139,7 @@ fn push_histogram(out: &mut Vec<u8>, name: &str, series: &SeriesView<'_>, ladder
         out.extend_from_slice(le.as_bytes());
         out.extend_from_slice(b"\"} ");
         push_integer(out, count);
+        push_exemplar(out, exemplars.bucket(index).filter(|_| *bucket > 0));
         out.push(b'\n');
     }
     push_name(out, name, "_sum", series);
@@ -140,7 +155,18 @@ fn push_histogram(out: &mut Vec<u8>, name: &str, series: &SeriesView<'_>, ladder
     out.push(b'\n');
 }
 
-fn push_gathered(out: &mut Vec<u8>, name: &str, kind: MetricType, metric: &proto::Metric) {
+/// Behind the value of a bucket: the request's ray id, its duration and when that was.
+fn push_exemplar(out: &mut Vec<u8>, exemplar: Option<&Exemplar>) {
+    let Some(exemplar) = exemplar else { return };
+    out.extend_from_slice(b" # {ray_id=\"");
+    out.extend_from_slice(exemplar.ray.as_str().as_bytes());
+    out.extend_from_slice(b"\"} ");
+    push_seconds(out, exemplar.value_ns);
+    out.push(b' ');
+    push_seconds(out, exemplar.at_ms.saturating_mul(1_000_000));
+}
+
+fn push_gathered(out: &mut Vec<u8>, name: &str, kind: MetricType, metric: &proto::Metric, exemplars: Option<&Shown>) {
     let mut labels = String::new();
     for pair in metric.get_label() {
         push_label(&mut labels, pair.name(), pair.value());
@@ -152,12 +178,15 @@ fn push_gathered(out: &mut Vec<u8>, name: &str, kind: MetricType, metric: &proto
         MetricType::HISTOGRAM => {
             let histogram = metric.get_histogram();
             let count = histogram.get_sample_count();
+            let exemplars = exemplars.map(|shown| shown.of(name, ["", &labels])).unwrap_or_default();
             let bounds = histogram.get_bucket().iter().filter(|bucket| bucket.upper_bound().is_finite());
             let bounds = bounds.map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()));
-            for (bound, cumulative) in bounds.chain([(f64::INFINITY, count)]) {
+            for (index, (bound, cumulative)) in bounds.chain([(f64::INFINITY, count)]).enumerate() {
                 let mut with_bound = labels.clone();
                 push_label(&mut with_bound, "le", &label_float(bound));
-                push_sample(out, name, "_bucket", &with_bound, cumulative as f64);
+                push_name_and_value(out, name, "_bucket", &with_bound, cumulative as f64);
+                push_exemplar(out, exemplars.bucket(index));
+                out.push(b'\n');
             }
             push_sample(out, name, "_sum", &labels, histogram.get_sample_sum());
             push_sample(out, name, "_count", &labels, count as f64);
@@ -176,12 +205,16 @@ fn push_gathered(out: &mut Vec<u8>, name: &str, kind: MetricType, metric: &proto
 }
 
 fn push_sample(out: &mut Vec<u8>, name: &str, suffix: &str, labels: &str, value: f64) {
+    push_name_and_value(out, name, suffix, labels, value);
+    out.push(b'\n');
+}
+
+fn push_name_and_value(out: &mut Vec<u8>, name: &str, suffix: &str, labels: &str, value: f64) {
     let (open, close) = if labels.is_empty() { ("", " ") } else { ("{", "} ") };
     for part in [name, suffix, open, labels, close] {
         out.extend_from_slice(part.as_bytes());
     }
     push_value(out, value);
-    out.push(b'\n');
 }
 
 #[cfg(test)]
@@ -192,7 +225,7 @@ mod tests {
     fn page(format: Format, collector: &dyn Collector) -> String {
         let mut out = Vec::new();
         for family in collector.collect() {
-            format.push_family(&mut out, &family);
+            format.push_family(&mut out, &family, None);
         }
         String::from_utf8(out).expect("UTF-8")
     }

@@ -6,6 +6,7 @@ use crate::attribute::verdict::Verdict;
 use crate::attribute::{Account, Claim};
 use crate::classify::Class;
 use crate::exchange::{Direction, Finished};
+use crate::record::exemplar::RayId;
 use crate::record::sample::{ExchangeSample, TransferSample};
 use crate::record::series::Batch;
 
@@ -30,6 +31,8 @@ pub struct Open {
     pub account: Option<Arc<Account>>,
     /// What the server's answer says about the credential.
     pub verdict: Verdict,
+    /// What the request is called on all its hops.
+    pub ray: Option<RayId>,
     /// S3 error code of the answer.
     pub error_code: Option<Box<str>>,
     /// Bytes that wait for the account, in and out.
@@ -61,6 +64,7 @@ impl Open {
             decoded_payload: None,
             account: None,
             verdict: Verdict::Undecided,
+            ray: None,
             error_code: None,
             held: [0, 0],
             finished: None,
@@ -111,7 +115,7 @@ impl Open {
             send_ns: finished.send_ns,
             total_ns: finished.total_ns,
         };
-        batch.exchange(&sample, now_ns);
+        batch.exchange_of(self.ray, &sample, now_ns);
         batch.in_flight(service.id, -1);
     }
 

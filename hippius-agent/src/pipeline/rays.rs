@@ -4,6 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::attribute::Account;
+use crate::decode::http1::Fields;
+use crate::record::exemplar::RayId;
+
+/// The field that names a request on all its hops.
+pub const FIELD: &str = "x-hippius-ray-id";
+
+/// The ray id in a head.
+pub fn ray(fields: &Fields<'_>) -> Option<RayId> {
+    RayId::parse(fields.get(FIELD)?.trim())
+}
 
 /// Most rays that are remembered in each of the two generations.
 const GENERATION: usize = 16_384;

@@ -8,7 +8,8 @@ use super::placed::Placed;
 use crate::attribute::rules::{Profile as RuleProfile, RuleSet};
 use crate::classify::{Classifier, Profile, RouteRule};
 use crate::config::{self, Candidate, Config, Operation, Segment};
-use crate::kernel::container::Containers;
+use crate::kernel::container::names::Names;
+use crate::kernel::container::{Container, Containers};
 use crate::kernel::{listeners, process};
 use crate::record::sample::ServiceId;
 use crate::record::series::Batch;
@@ -38,7 +39,7 @@ pub struct Services {
     services: Vec<Service>,
     /// By listening port and process; `None` for those that nobody asked about.
     known: HashMap<(u16, u32), Option<u32>>,
-    named: HashMap<String, u32>,
+    numbered: HashMap<ServiceId, u32>,
     containers: Containers,
     /// Which of them run in which containers.
     pub(super) placed: Placed,
@@ -83,10 +84,15 @@ impl Services {
             Candidate { port, comm: comm.as_deref(), executable: executable.as_deref(), ..Candidate::default() };
         let candidate = container.as_ref().map_or(candidate, |container| container.describe(candidate));
         let found = match config.service_of(&candidate) {
-            Some(service) => Some((self.configured(config, batch, service), service.name.to_string())),
+            Some(service) => {
+                let name = service.name.to_string();
+                let id = numbered(config, batch, &name, container.as_deref());
+                Some((self.configured(config, id, service), name))
+            }
             None if config.capture.discover => {
                 let name = format!("{}:{port}", comm.as_deref().unwrap_or("unknown"));
-                Some((self.discovered(config, batch, &name), name))
+                let id = numbered(config, batch, &name, container.as_deref());
+                Some((self.discovered(config, id), name))
             }
             None => None,
         };
@@ -101,15 +107,15 @@ impl Services {
         index
     }
 
-    fn configured(&mut self, config: &Config, batch: &mut Batch<'_>, service: &config::Service) -> u32 {
-        if let Some(index) = self.named.get(&*service.name) {
+    fn configured(&mut self, config: &Config, id: ServiceId, service: &config::Service) -> u32 {
+        if let Some(index) = self.numbered.get(&id) {
             return *index;
         }
         let (classes, rules) = profiles(service.profile);
         let hosts: Vec<String> = service.virtual_hosts.iter().map(|host| host.to_string()).collect();
         let operations: Vec<RouteRule> = config.operations_of(service).map(route).collect();
         let built = Service {
-            id: batch.service(&service.name),
+            id,
             classifier: classifier(classes, &hosts, &operations),
             rules: RuleSet::new(rules, service.behind_gateway),
             profile: rules,
@@ -117,16 +123,16 @@ impl Services {
             plain: service.profile == config::Profile::Http,
             behind_gateway: service.behind_gateway,
         };
-        self.add(service.name.to_string(), built)
+        self.add(built)
     }
 
-    fn discovered(&mut self, config: &Config, batch: &mut Batch<'_>, name: &str) -> u32 {
-        if let Some(index) = self.named.get(name) {
+    fn discovered(&mut self, config: &Config, id: ServiceId) -> u32 {
+        if let Some(index) = self.numbered.get(&id) {
             return *index;
         }
         let operations: Vec<RouteRule> = config.operations.iter().map(route).collect();
         let built = Service {
-            id: batch.service(name),
+            id,
             classifier: classifier(Profile::Http, &[], &operations),
             rules: RuleSet::new(RuleProfile::Http, false),
             profile: RuleProfile::Http,
@@ -135,23 +141,39 @@ impl Services {
             plain: true,
             behind_gateway: false,
         };
-        self.add(name.to_owned(), built)
+        self.add(built)
     }
 
-    fn add(&mut self, name: String, service: Service) -> u32 {
+    fn add(&mut self, service: Service) -> u32 {
         let index = self.services.len() as u32;
+        self.numbered.insert(service.id, index);
         self.services.push(service);
-        self.named.insert(name, index);
         index
     }
 
     /// Forgets which connection belongs where: the configuration has changed. Services in use stay valid by index.
     pub fn forget(&mut self) {
         self.known.clear();
-        self.named.clear();
+        self.numbered.clear();
         self.ports.clear();
     }
 }
+
+/// The number of a service, with its container where the labels tell that.
+fn numbered(config: &Config, batch: &mut Batch<'_>, name: &str, container: Option<&Container>) -> ServiceId {
+    if !config.labels.container {
+        return batch.service(name);
+    }
+    let names = container.map(|container| &container.names);
+    let known = |name: fn(&Names) -> &Option<Box<str>>| names.and_then(|names| name(names).as_deref());
+    let short = container.and_then(|container| container.id.get(..SHORT_ID));
+    let own = known(|names| &names.container).or(short).unwrap_or_default();
+    let (pod, namespace) = (known(|names| &names.pod), known(|names| &names.namespace));
+    batch.service_in(name, [own, pod.unwrap_or_default(), namespace.unwrap_or_default()])
+}
+
+/// How much of a container's id stands for a name that nobody tells, as with Docker and its like.
+const SHORT_ID: usize = 12;
 
 fn profiles(profile: config::Profile) -> (Profile, RuleProfile) {
     match profile {

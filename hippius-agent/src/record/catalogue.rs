@@ -301,6 +301,18 @@ const CATALOGUE: &[Metric] = &[
         Outbound,
         "Bytes of TLS connections of watched processes that could not be opened.",
     ),
+    counter(
+        "hippius_outbound_requests_total",
+        &["main_account", "subaccount_id", "peer", "operation", "success"],
+        Outbound,
+        "Calls of peers whose calls can name an account (profiles arion, s3, hippius-2026), by account; they count in ipfs_* or http_client_* as well.",
+    ),
+    counter(
+        "hippius_outbound_bytes_total",
+        &["main_account", "subaccount_id", "peer", "operation", "direction"],
+        Outbound,
+        "Bytes of these calls, heads and framing included: out is sent, in is received. They wait for the account.",
+    ),
     histogram(
         "db_client_operation_duration_seconds",
         &["system", "operation"],

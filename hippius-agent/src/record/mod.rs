@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod catalogue;
+pub mod exemplar;
 pub mod history;
 pub mod outbound;
 pub mod polled;

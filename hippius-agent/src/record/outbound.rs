@@ -10,7 +10,9 @@ use hashbrown::HashTable;
 use prometheus::{HistogramVec, IntCounterVec, Registry};
 
 use super::agent::{FamilyError, histogram, int_counter};
+use super::exemplar::{Exemplars, RayId, Shown};
 use super::sample::Direction;
+use super::series::text::push_label;
 use crate::exchange::{Finished, Outcome};
 
 /// Buckets of durations, in seconds: a neighbour on the host takes fractions of a millisecond, IPFS may take minutes.
@@ -47,6 +49,15 @@ pub struct Call<'a> {
     pub method: &'static str,
     /// How it went.
     pub finished: Finished,
+    /// The request that it was made for, if it says.
+    pub ray: Option<RayId>,
+}
+
+impl Call<'_> {
+    /// Complete, status 2xx or 3xx and no error behind the body.
+    pub fn succeeded(&self) -> bool {
+        operation_error(&self.finished, &mut String::new()).is_none()
+    }
 }
 
 /// Handles of the families.
@@ -64,6 +75,7 @@ pub struct OutboundMetrics {
     operation_durations: HistogramVec,
     operation_bytes: IntCounterVec,
     operation_errors: IntCounterVec,
+    exemplars: Exemplars,
     known: Mutex<Known>,
 }
 
@@ -90,6 +102,7 @@ impl OutboundMetrics {
             operation_durations: histogram(registry, "ipfs_operation_duration_seconds", &SECONDS)?,
             operation_bytes: int_counter(registry, "ipfs_bytes_total")?,
             operation_errors: int_counter(registry, "ipfs_errors_total")?,
+            exemplars: Exemplars::default(),
             known: Mutex::default(),
         })
     }
@@ -116,9 +129,24 @@ impl OutboundMetrics {
     /// A call is over. Times of one whose end was not seen would be guesses.
     pub fn finished(&self, call: &Call<'_>) {
         match call.target {
-            Target::Peer(peer) => self.peer_finished(peer, call.method, &call.finished),
-            Target::Operation(name) => self.operation_finished(name, &call.finished),
+            Target::Peer(peer) => self.peer_finished(peer, call),
+            Target::Operation(name) => self.operation_finished(name, call),
         }
+    }
+
+    /// Requests behind some of the durations.
+    pub fn exemplars(&self) -> Shown {
+        self.exemplars.shown()
+    }
+
+    /// `labels` in the order in which they are printed, which is that of their names.
+    fn exemplify(&self, name: &str, labels: &[(&str, &str)], call: &Call<'_>) {
+        let Some(ray) = call.ray else { return };
+        let mut printed = String::new();
+        labels.iter().for_each(|(name, value)| push_label(&mut printed, name, value));
+        let took_ns = call.finished.total_ns;
+        let bucket = SECONDS.partition_point(|bound| *bound < seconds(took_ns));
+        self.exemplars.note(name, ["", &printed], bucket, took_ns, ray);
     }
 
     /// Bytes of TLS moved.
@@ -128,7 +156,8 @@ impl OutboundMetrics {
         }
     }
 
-    fn peer_finished(&self, peer: &str, method: &'static str, finished: &Finished) {
+    fn peer_finished(&self, peer: &str, call: &Call<'_>) {
+        let Call { method, finished, .. } = *call;
         let mut digits = itoa::Buffer::new();
         let (peer, is_known) = self.combination(peer, method, finished.status.unwrap_or(0));
         let status = match finished.status {
@@ -144,6 +173,8 @@ impl OutboundMetrics {
         }
         if finished.outcome != Outcome::Unobserved {
             self.durations.with_label_values(&labels).observe(seconds(finished.total_ns));
+            let labels = [("method", method), ("peer", peer), ("status_code", status)];
+            self.exemplify("http_client_request_duration_seconds", &labels, call);
             if let Some(process_ns) = finished.process_ns {
                 let first_ns = finished.receive_ns.saturating_add(process_ns);
                 self.first_bytes.with_label_values(&[peer]).observe(seconds(first_ns));
@@ -151,7 +182,8 @@ impl OutboundMetrics {
         }
     }
 
-    fn operation_finished(&self, name: &'static str, finished: &Finished) {
+    fn operation_finished(&self, name: &'static str, call: &Call<'_>) {
+        let finished = &call.finished;
         let mut room = String::new();
         let error = operation_error(finished, &mut room);
         let success = if error.is_none() { "true" } else { "false" };
@@ -161,6 +193,7 @@ impl OutboundMetrics {
         }
         if finished.outcome != Outcome::Unobserved {
             self.operation_durations.with_label_values(&[name]).observe(seconds(finished.total_ns));
+            self.exemplify("ipfs_operation_duration_seconds", &[("operation", name)], call);
         }
     }
 
@@ -300,7 +333,7 @@ mod tests {
         let metrics = OutboundMetrics::new(&registry).expect("families");
         let call = |peer: &str, status| {
             let finished = finished(Some(status), Outcome::Complete, false);
-            metrics.finished(&Call { target: Target::Peer(peer), method: "GET", finished });
+            metrics.finished(&Call { target: Target::Peer(peer), method: "GET", finished, ray: None });
         };
         for peer in 0..MAX_PEERS + 50 {
             call(&format!("peer-{peer}"), 200);

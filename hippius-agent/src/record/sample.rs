@@ -47,6 +47,34 @@ pub struct ExchangeSample<'a> {
     pub total_ns: u64,
 }
 
+/// One finished call of a peer whose calls can name an account.
+#[derive(Debug, Clone, Copy)]
+pub struct CallSample<'a> {
+    /// Account for which it was made.
+    pub account: AccountId,
+    /// Whom it went to.
+    pub peer: &'a str,
+    /// What it was: the peer's name for it, else the request's method.
+    pub operation: &'static str,
+    /// Complete, status 2xx or 3xx and no error behind the body.
+    pub success: bool,
+}
+
+/// Wire bytes of such a call.
+#[derive(Debug, Clone, Copy)]
+pub struct CallTransfer<'a> {
+    /// Account for which it was made.
+    pub account: AccountId,
+    /// Whom it went to.
+    pub peer: &'a str,
+    /// What it was.
+    pub operation: &'static str,
+    /// Which way, seen from the caller.
+    pub direction: Direction,
+    /// How many.
+    pub bytes: u64,
+}
+
 /// Wire bytes of an exchange as they move (head and framing included): feeds `http_request_bytes_total` and
 /// `http_response_bytes_total`. The sum over an exchange's samples is its `request.total()` or `response.total()`.
 #[derive(Debug, Clone, Copy)]

@@ -40,7 +40,7 @@ agent.toml:1:2: captures: unknown key; did you mean "capture"? Allowed: listen, 
     ("unknown quoted key is not shown", r##""redis://user:geheim@host" = 1"##, r##"
 agent.toml:1:1: (not shown): unknown key; allowed: listen, web_config_file, log, capture, labels, service, client, peer, operation, attribution, redis, postgres"##),
     ("unknown key in an inline table", r##"labels = { max_serie = 7 }"##, r##"
-agent.toml:1:12: labels.max_serie: unknown key; did you mean "max_series"? Allowed: max_series, per_family, idle_seconds"##),
+agent.toml:1:12: labels.max_serie: unknown key; did you mean "max_series"? Allowed: max_series, per_family, idle_seconds, container"##),
     ("not toml", r##"listen = 127.0.0.1"##, r##"
 agent.toml:1:15: not TOML: invalid float, expected nothing; allowed: each key once, as key = value, with text in quotes"##),
     ("a key twice", r##"log = "info"

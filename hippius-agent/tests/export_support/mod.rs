@@ -18,7 +18,7 @@ use hippius_agent::poll::family::Families;
 use hippius_agent::poll::source::Status;
 use hippius_agent::poll::target::{self, State, Target, Targets};
 use hippius_agent::record::agent::{AgentMetrics, Build};
-use hippius_agent::record::sample::{Direction, ExchangeSample, TransferSample};
+use hippius_agent::record::sample::{CallSample, CallTransfer, Direction, ExchangeSample, TransferSample};
 use hippius_agent::record::series::{Recorder, SeriesConfig};
 
 /// A server that runs on a free port of the loopback address until it is dropped.
@@ -129,6 +129,11 @@ pub fn fill(recorder: &mut Recorder, accounts: u64) {
             total_ns: 21_234_572,
         };
         recorder.exchange(&sample, number);
+        let mut batch = recorder.batch();
+        let (peer, operation) = ("arion", "download");
+        batch.call(&CallSample { account, peer, operation, success: true }, number);
+        batch.call_bytes(&CallTransfer { account, peer, operation, direction: Direction::Out, bytes: 10 }, number);
+        drop(batch);
         for (direction, bytes) in [(Direction::In, (1 << 20) + 300), (Direction::Out, 200)] {
             recorder.transfer(&TransferSample { service, account, handler: "put_object", direction, bytes }, number);
         }

@@ -122,8 +122,31 @@ fn broken_chunks_are_lost_and_the_next_request_is_seen() {
         .close()
         .told();
     assert_eq!(targets(&told), ["/0", "/1"]);
-    assert_eq!(told.results()[0].0, Some(200));
+    assert_eq!(told.results()[0], (Some(200), Outcome::Unobserved), "nobody knows where it has ended");
     assert_eq!((told.results()[1], told.moved()[1]), (DONE, [19, 40]));
+}
+
+#[test]
+fn a_chunked_response_whose_framing_was_not_seen_is_not_said_to_be_complete() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let lost = (Some(200), Outcome::Unobserved);
+    for (name, script) in [
+        ("its end", Script::new().recv(get(0)).send(head).then(Step::UnreadableOut(30))),
+        ("the middle", Script::new().recv(get(0)).send(head).then(Step::UnreadableOut(9)).send("rest\r\n0\r\n\r\n")),
+        (
+            "all but the last chunk",
+            Script::new().recv(get(0)).send(format!("{head}5\r\nab")).then(Step::UnreadableOut(9)),
+        ),
+    ] {
+        for look in [Look::Never, Look::Behind, Look::Ahead] {
+            let told = script.clone().recv(get(1)).send(OK).close().run(look).0;
+            assert_eq!(told.results(), [lost, DONE], "{name}");
+        }
+    }
+    // Inside of a chunk nothing is read.
+    let whole =
+        Script::new().recv(get(0)).send(format!("{head}9\r\n")).then(Step::UnreadableOut(9)).send("\r\n0\r\n\r\n");
+    assert_eq!(whole.recv(get(1)).send(OK).close().told().results(), [DONE, DONE]);
 }
 
 #[test]

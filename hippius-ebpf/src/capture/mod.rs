@@ -37,4 +37,8 @@ pub fn lose<const OUT: bool>(flow: &mut Flow, reason: hippius_common::loss::Loss
     side.lost = reason as u16;
     side.head_len = 0;
     side.want = 0;
+    if OUT {
+        // Told before a next response can begin: where this one has ended is not known any more.
+        flow.ready = 1;
+    }
 }

@@ -2,14 +2,19 @@
 //!
 //! A request's bytes wait in the capture for the response, so that a question and its answer are one record. What is
 //! longer than the capture goes out in parts; of a call that takes more runs of programs than there may be, the rest is
-//! counted and not copied. Positions tell the agent what is missing.
+//! counted and not copied, but for the last bytes of a response: they tell that it has ended. Positions tell the agent what
+//! is missing.
 
 use hippius_common::flow::{FIRST_COPY_BYTES, Flow, NEXT_COPY_BYTES, NEXT_COPY_LIMIT, phase};
-use hippius_common::loss::LossReason;
+use hippius_common::loss::{self, LossReason};
 
 use super::memory::{load, store};
 use super::walk::Call;
 use super::{side, side_mut};
+
+/// Last bytes of a response that was not copied as a whole. PostgreSQL ends one with `CommandComplete`, whose tag has a few words,
+/// and `ReadyForQuery` (<https://www.postgresql.org/docs/current/protocol-message-formats.html>).
+const TAIL_BYTES: u32 = 64;
 
 /// From here on all bytes are copied, in both directions.
 #[inline(always)]
@@ -77,15 +82,30 @@ pub fn step<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) -> bool {
 pub fn finish<const OUT: bool>(flow: &mut Flow, call: &mut impl Call) -> LossReason {
     let (until, now_ns) = (flow.call_until, flow.call_ns);
     let side = side_mut::<OUT>(flow);
-    let is_short = side.total != until;
+    let missing = until.wrapping_sub(side.total);
     let lost = side.loss();
     side.lost = 0;
-    side.total = until;
     side.last_ns = now_ns;
-    if OUT || is_short {
+    if OUT && lost == loss::NONE && missing != 0 {
+        release(flow, call);
+        tail(flow, call, if missing < u64::from(TAIL_BYTES) { missing as u32 } else { TAIL_BYTES });
+    }
+    side_mut::<OUT>(flow).total = until;
+    if OUT || missing != 0 {
         release(flow, call);
     }
     lost
+}
+
+/// Copies the end of a response into the empty capture.
+#[inline(always)]
+fn tail(flow: &mut Flow, call: &mut impl Call, len: u32) {
+    let at = flow.call_until.wrapping_sub(u64::from(len));
+    flow.header.out_at = at;
+    let offset = at.wrapping_sub(flow.call_from);
+    let Ok(copied) = call.copy(flow, 0, offset, len) else { return };
+    store(&mut flow.captured_now, copied);
+    flow.header.out_len = load(&flow.captured_now) as u16;
 }
 
 #[inline(always)]

@@ -113,10 +113,10 @@ pub fn skip<const OUT: bool>(flow: &mut Flow, bytes: u64, now_ns: u64, reason: L
 /// Emits what is captured and empties the capture.
 #[inline(always)]
 pub fn release(flow: &mut Flow, call: &mut impl Call) {
-    flow.ready = 0;
+    let is_ready = core::mem::take(&mut flow.ready) != 0;
     head::content_length::<false>(flow);
     head::content_length::<true>(flow);
-    if flow.header.in_len != 0 || flow.header.out_len != 0 || flow.header.flags & flag::STREAM_ERROR != 0 {
+    if is_ready || flow.header.in_len != 0 || flow.header.out_len != 0 || flow.header.flags & flag::STREAM_ERROR != 0 {
         call.emit(flow);
     }
     let request_end = flow.header.in_len;

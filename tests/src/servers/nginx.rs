@@ -154,6 +154,8 @@ http {{
     location /close/ {{ keepalive_timeout 0; return 200 "closed after this"; }}
     location /dav/ {{ dav_methods PUT DELETE MKCOL COPY MOVE; create_full_put_path on; }}
     location /chunked/ {{ alias {dir}/www/files/; sub_filter_types *; sub_filter "zzzzzz" "yyyyyy"; }}
+    location /download/ {{ return 200 $uri; }}
+    location /delete/ {{ return 204; }}
 {marks}    location / {{ return 404 "nothing here"; }}
   }}
 }}

@@ -4,8 +4,10 @@
 //! touches nothing outside the project, except for a `rustup component add`.
 
 mod apt;
+pub mod debian;
 mod linker;
 mod llvm;
+mod old_openssl;
 mod rustc;
 mod test_services;
 
@@ -36,6 +38,11 @@ pub fn for_ebpf(workspace: &Workspace) -> Result<BpfTools> {
 /// from Python's and Node's registries the tests install themselves, below `target`, so plain `cargo test` works too.
 pub fn for_tests() -> Result<()> {
     test_services::ensure()
+}
+
+/// Makes sure that what only older releases of Debian have is there for the tests, below `target`.
+pub fn for_old_tls(workspace: &Workspace) -> Result<()> {
+    old_openssl::ensure(workspace)
 }
 
 /// Makes sure that kernels can be booted in an emulator.

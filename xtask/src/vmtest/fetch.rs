@@ -1,4 +1,4 @@
-//! Debian's kernels, through an apt state of their own: nothing of the host is upgraded, and apt's signatures hold.
+//! Debian's kernels.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::matrix::Kernel;
 use crate::step;
-
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+use crate::toolchain::debian::Apt;
 
 /// A kernel on the disk.
 #[derive(Debug)]
@@ -33,8 +32,8 @@ pub fn image(folder: &Path, kernel: &Kernel, refresh: bool) -> Result<Image> {
 }
 
 fn download(folder: &Path, kernel: &Kernel) -> Result<String> {
-    let state = Apt::new(&folder.join("apt"), kernel.release)?;
-    step::run(state.tool("apt-get").arg("update"))?;
+    let suite = format!("{}-security", kernel.release);
+    let state = Apt::new(&folder.join("apt"), "debian-security", &suite)?;
     let depends = step::answer(state.tool("apt-cache").args(["depends", "--important", "linux-image-cloud-amd64"]))
         .context("there is no package linux-image-cloud-amd64")?;
     let package = image_package(&depends).with_context(|| format!("no kernel among {depends:?}"))?;
@@ -43,34 +42,30 @@ fn download(folder: &Path, kernel: &Kernel) -> Result<String> {
         bail!("{}'s kernel is {package} and not {}", kernel.release, kernel.series);
     }
     let fetched = folder.join("package.d");
-    // An earlier download that was broken off would be taken for the new one.
-    let _ = fs::remove_dir_all(&fetched);
-    fs::create_dir_all(&fetched)?;
-    step::run(state.tool("apt-get").args(["download", package]).current_dir(&fetched))?;
-    unpack(&fetched, folder)?;
+    let files = state.download(&[package], &fetched)?;
+    let file = files.first().context("apt-get downloaded nothing")?;
+    unpack(file, &fetched.join("unpacked"), folder)?;
     fs::remove_dir_all(&fetched)?;
     fs::remove_dir_all(folder.join("apt"))?;
     Ok(package.to_owned())
 }
 
 /// Only the image itself; the modules of the package are not needed.
-fn unpack(fetched: &Path, folder: &Path) -> Result<()> {
-    let entry = fs::read_dir(fetched)?.next().context("apt-get downloaded nothing")??;
-    let boot = fetched.join("unpacked");
-    fs::create_dir_all(&boot)?;
+fn unpack(package: &Path, boot: &Path, folder: &Path) -> Result<()> {
+    fs::create_dir_all(boot)?;
     let mut tar = Command::new("dpkg-deb");
-    let mut tar = tar.arg("--fsys-tarfile").arg(entry.path()).stdout(Stdio::piped()).spawn().context("dpkg-deb")?;
+    let mut tar = tar.arg("--fsys-tarfile").arg(package).stdout(Stdio::piped()).spawn().context("dpkg-deb")?;
     let archive = tar.stdout.take().context("dpkg-deb's output")?;
     let status = Command::new("tar")
         .args(["--extract", "--wildcards", "--strip-components=2", "./boot/vmlinuz-*"])
-        .current_dir(&boot)
+        .current_dir(boot)
         .stdin(archive)
         .status()
         .context("tar")?;
     if !tar.wait()?.success() || !status.success() {
-        bail!("{} cannot be unpacked", entry.path().display());
+        bail!("{} cannot be unpacked", package.display());
     }
-    let image = fs::read_dir(&boot)?.next().context("the package has no /boot/vmlinuz")??;
+    let image = fs::read_dir(boot)?.next().context("the package has no /boot/vmlinuz")??;
     fs::rename(image.path(), folder.join("vmlinuz"))?;
     Ok(())
 }
@@ -79,39 +74,6 @@ fn unpack(fetched: &Path, folder: &Path) -> Result<()> {
 fn image_package(depends: &str) -> Option<&str> {
     let names = depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
     names.map(str::trim).find(|name| name.starts_with("linux-image-"))
-}
-
-/// apt with lists and cache in a folder of its own. What else the host has configured (proxies) stays.
-struct Apt {
-    config: PathBuf,
-}
-
-impl Apt {
-    fn new(folder: &Path, release: &str) -> Result<Self> {
-        for name in ["lists/partial", "cache/archives/partial"] {
-            fs::create_dir_all(folder.join(name))?;
-        }
-        let source =
-            format!("deb [signed-by={KEYRING}] http://deb.debian.org/debian-security {release}-security main\n");
-        fs::write(folder.join("sources.list"), source)?;
-        // As if nothing were installed: the host's packages are no candidates.
-        fs::write(folder.join("status"), "")?;
-        let dir = folder.display();
-        let config = format!(
-            "Dir::Etc::sourcelist \"{dir}/sources.list\";\nDir::Etc::sourceparts \"/dev/null\";\n\
-             Dir::Etc::preferencesparts \"/dev/null\";\nDir::State::lists \"{dir}/lists\";\n\
-             Dir::State::status \"{dir}/status\";\nDir::Cache \"{dir}/cache\";\nAPT::Architecture \"amd64\";\n\
-             APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAcquire::Retries \"3\";\n"
-        );
-        fs::write(folder.join("apt.conf"), config)?;
-        Ok(Self { config: folder.join("apt.conf") })
-    }
-
-    fn tool(&self, name: &str) -> Command {
-        let mut command = Command::new(name);
-        command.arg("--quiet=2").arg("--config-file").arg(&self.config).env("LC_ALL", "C");
-        command
-    }
 }
 
 #[cfg(test)]

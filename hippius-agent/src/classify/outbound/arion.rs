@@ -14,3 +14,9 @@ pub(super) fn operation(method: &str, path: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// The account whose file is asked for. `upload` and `delete_files` name theirs in a body, if at all.
+pub(super) fn account<'a>(method: &str, path: &'a str) -> Option<&'a str> {
+    let named = matches!(operation(method, path)?, "download" | "delete");
+    path.split('/').filter(|segment| !segment.is_empty()).nth(1).filter(|_| named)
+}

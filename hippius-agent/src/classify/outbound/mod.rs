@@ -8,9 +8,10 @@ mod arion;
 mod gateway;
 mod kubo;
 
-use super::ClassifierError;
 use super::route::{self, Route, RouteRule};
 use super::target::Target;
+use super::{Classifier, ClassifierError, Profile};
+use crate::decode::http1::RequestHead;
 
 /// What a peer speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -24,6 +25,10 @@ pub enum PeerProfile {
     IpfsGateway,
     /// Arion, the storage back-end of 2026.
     Arion,
+    /// An S3 service.
+    S3,
+    /// The API of 2026, as its gateway calls it.
+    Hippius2026,
 }
 
 /// Names the calls of one peer.
@@ -56,10 +61,29 @@ impl CallClassifier {
         }
         match self.profile {
             None => kubo::known(method, target.path).or_else(|| gateway::known(method, target.path)),
-            Some(PeerProfile::Http) => None,
+            Some(PeerProfile::Http | PeerProfile::S3 | PeerProfile::Hippius2026) => None,
             Some(PeerProfile::Kubo) => kubo::operation(target.path).or_else(|| gateway::of_path(method, target.path)),
             Some(PeerProfile::IpfsGateway) => gateway::operation(method),
             Some(PeerProfile::Arion) => arion::operation(method, target.path),
+        }
+    }
+
+    /// The S3 operation that a call is, where the peer is known to speak S3.
+    pub fn s3(&self, head: &RequestHead<'_>) -> Option<&'static str> {
+        let profile = match self.profile? {
+            PeerProfile::S3 => Profile::S3,
+            PeerProfile::Hippius2026 => Profile::Hippius2026Api,
+            _ => return None,
+        };
+        // It holds nothing but the profile.
+        Classifier::plain(profile).classify(head).s3.map(|operation| operation.name)
+    }
+
+    /// The account that the path of a call names, where the peer's paths do.
+    pub fn account<'a>(&self, method: &str, target: &'a str) -> Option<&'a str> {
+        match self.profile? {
+            PeerProfile::Arion => arion::account(method, Target::parse(target)?.path),
+            _ => None,
         }
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::decode::http1::HeadBuffer;
 
 const V0: &str = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPbdG";
 const V1: &str = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
@@ -63,6 +64,27 @@ fn other_profiles_know_their_own_and_plain_http_knows_nothing() {
         assert_eq!(arion.operation(method, target), operation, "{method} {target}");
     }
     assert_eq!(CallClassifier::plain(PeerProfile::Http).operation("POST", "/api/v0/add"), None);
+    for (method, target, account) in [
+        ("GET", "/download/5Grw/abc?x=/y", Some("5Grw")),
+        ("DELETE", "/delete//5Grw/abc", Some("5Grw")),
+        ("GET", "http://arion/download/5Grw/abc", Some("5Grw")),
+        ("POST", "/upload", None),
+        ("GET", "/files/5Grw/abc", None),
+    ] {
+        assert_eq!(arion.account(method, target), account, "{method} {target}");
+        assert_eq!(CallClassifier::plain(PeerProfile::Kubo).account(method, target), None);
+    }
+}
+
+#[test]
+fn calls_of_s3_have_the_names_of_operations_and_are_none_of_ipfs() {
+    let mut room = HeadBuffer::default();
+    let head = room.request(b"GET /bucket/key HTTP/1.1\r\nHost: s3\r\n\r\n").expect("a head");
+    for profile in [PeerProfile::S3, PeerProfile::Hippius2026] {
+        let s3 = CallClassifier::plain(profile);
+        assert_eq!((s3.s3(&head), s3.operation("GET", "/bucket/key")), (Some("GetObject"), None));
+    }
+    assert_eq!(CallClassifier::plain(PeerProfile::Http).s3(&head), None);
 }
 
 #[test]

@@ -66,7 +66,7 @@ const DELETED: &str = " (deleted)";
 /// Opens what the process has mapped: the very file where the kernel allows that (`CAP_CHECKPOINT_RESTORE`), otherwise
 /// the one that stands at the path now, which is followed in the process's own root and does not lead out of it.
 pub fn open(process: &Path, mapping: &Mapping<'_>) -> io::Result<(File, FileId)> {
-    let exact = File::open(process.join("map_files").join(mapping.range));
+    let exact = File::open(process.join("map_files").join(name_of(mapping.range)));
     let file = match exact {
         Ok(file) => file,
         Err(_) => open_in_root(process, mapping.path)?,
@@ -77,6 +77,12 @@ pub fn open(process: &Path, mapping: &Mapping<'_>) -> io::Result<(File, FileId)>
     }
     let id = FileId { device: status.dev(), inode: status.ino() };
     Ok((file, id))
+}
+
+/// `map_files` writes addresses without the zeroes that `maps` begins low ones with: those of programs that are not
+/// position independent (fs/proc/base.c `proc_map_files_readdir`, fs/proc/task_mmu.c `show_vma_header_prefix`).
+fn name_of(range: &str) -> String {
+    range.split('-').map(|address| address.trim_start_matches('0')).collect::<Vec<_>>().join("-")
 }
 
 fn open_in_root(process: &Path, path: &str) -> io::Result<File> {
@@ -122,6 +128,12 @@ nonsense
         let expected =
             [(11, "/usr/bin/curl"), (22, "/usr/lib/libssl.so.3"), (22, "/data/my libssl-1a2b.so.1.1 (deleted)")];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn low_addresses_are_files_too() {
+        assert_eq!(name_of("00400000-00423000"), "400000-423000");
+        assert_eq!(name_of("7f0000001000-7f0000002000"), "7f0000001000-7f0000002000");
     }
 
     #[test]

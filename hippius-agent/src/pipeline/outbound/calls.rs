@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use slab::Slab;
 
+use super::accounts::{Counting, Named};
 use super::peer::{Peer, Peers, Place};
 use crate::classify::method_label;
 use crate::decode::http1::{RequestHead, ResponseHead};
 use crate::exchange::{self, Event, ExchangeId};
 use crate::pipeline::framed::Owner;
+use crate::pipeline::rays::ray;
 use crate::record::agent::AgentMetrics;
+use crate::record::exemplar::RayId;
 use crate::record::outbound::{Call, Target};
 use crate::record::sample::Direction;
 
@@ -17,6 +20,8 @@ use crate::record::sample::Direction;
 #[derive(Default)]
 pub struct Calls {
     open: Slab<Open>,
+    /// Calls that wait for their account.
+    waiting: Vec<u32>,
 }
 
 /// A call under way.
@@ -24,9 +29,19 @@ struct Open {
     peer: Arc<str>,
     operation: Option<&'static str>,
     method: &'static str,
+    /// The request that it is made for.
+    ray: Option<RayId>,
+    /// For whom it is made, where that can be named.
+    named: Option<Box<Named>>,
+    /// The exchange stage will say nothing more of it.
+    released: bool,
 }
 
 impl Open {
+    fn is_done(&self) -> bool {
+        self.released && self.named.as_ref().is_none_or(|named| named.is_counted())
+    }
+
     fn target(&self) -> Target<'_> {
         self.operation.map_or(Target::Peer(&self.peer), Target::Operation)
     }
@@ -34,12 +49,16 @@ impl Open {
 
 impl Calls {
     /// Counts what the exchange stage said, and forgets what is over.
-    pub fn apply(&mut self, agent: &AgentMetrics, events: &mut Vec<Event>) {
+    pub fn apply(&mut self, agent: &AgentMetrics, events: &mut Vec<Event>, counting: &mut Counting<'_, '_>) {
         for event in events.drain(..) {
             match event {
                 Event::Transfer(id, way, bytes) => {
-                    if let Some(open) = self.open.get(id as usize) {
-                        agent.outbound.moved(open.target(), seen_from_client(way), bytes);
+                    if let Some(open) = self.open.get_mut(id as usize) {
+                        let way = seen_from_client(way);
+                        agent.outbound.moved(open.target(), way, bytes);
+                        if let Some(named) = &mut open.named {
+                            named.moved(way, bytes, counting);
+                        }
                     }
                 }
                 Event::Unattributed(reason, bytes) => {
@@ -51,14 +70,42 @@ impl Calls {
                     agent.events_lost.with_label_values(&["exchange"]).inc();
                 }
                 Event::Finished(id, finished) => {
-                    if let Some(open) = self.open.get(id as usize) {
-                        agent.outbound.finished(&Call { target: open.target(), method: open.method, finished });
+                    if let Some(open) = self.open.get_mut(id as usize) {
+                        let call = Call { target: open.target(), method: open.method, finished, ray: open.ray };
+                        agent.outbound.finished(&call);
+                        let success = call.succeeded();
+                        let waits = open.named.as_mut().is_some_and(|named| named.finished(success, counting));
+                        self.wait(id, waits);
                     }
                 }
                 Event::Released(id) => {
-                    self.open.try_remove(id as usize);
+                    if let Some(open) = self.open.get_mut(id as usize) {
+                        open.released = true;
+                        if open.is_done() {
+                            self.open.remove(id as usize);
+                        }
+                    }
                 }
             }
+        }
+    }
+
+    /// Takes up answers of lookups, and ends waits of more than `limit` nanoseconds.
+    pub fn settle_waiting(&mut self, limit: u64, counting: &mut Counting<'_, '_>) {
+        for id in std::mem::take(&mut self.waiting) {
+            let Some(open) = self.open.get_mut(id as usize) else { continue };
+            let waits = open.named.as_mut().is_some_and(|named| named.waited(limit, counting));
+            if open.is_done() {
+                self.open.remove(id as usize);
+            } else {
+                self.wait(id, waits);
+            }
+        }
+    }
+
+    fn wait(&mut self, id: ExchangeId, waits: bool) {
+        if waits && !self.waiting.contains(&id) {
+            self.waiting.push(id);
         }
     }
 }
@@ -120,7 +167,7 @@ impl Line {
 }
 
 /// The calls of one connection, while a record of it goes through the stages.
-pub struct Calling<'a> {
+pub struct Calling<'a, 'b, 'c> {
     /// Where they are kept.
     pub calls: &'a mut Calls,
     /// Whom they go to.
@@ -129,21 +176,35 @@ pub struct Calling<'a> {
     pub peers: &'a Peers,
     /// Where a handshake is counted.
     pub agent: &'a AgentMetrics,
+    /// Where accounts are.
+    pub counting: &'a mut Counting<'b, 'c>,
 }
 
-impl Owner for Calling<'_> {
+impl Owner for Calling<'_, '_, '_> {
     fn begin(&mut self, head: &RequestHead<'_>) -> ExchangeId {
         let host = authority(head.target).or_else(|| head.fields.get("host"));
         let peer = self.line.peer(self.peers, self.agent, host);
+        let operation = peer.calls.operation(head.method, head.target);
         let open = Open {
             peer: Arc::clone(&peer.name),
-            operation: peer.calls.operation(head.method, head.target),
+            operation,
             method: method_label(head.method),
+            ray: ray(&head.fields),
+            named: Named::read(peer, operation, head, self.counting),
+            released: false,
         };
         self.calls.open.insert(open) as u32
     }
 
-    fn answer(&mut self, _id: ExchangeId, _is_final: bool, _head: &ResponseHead<'_>, _body: &[u8]) {}
+    fn answer(&mut self, id: ExchangeId, is_final: bool, head: &ResponseHead<'_>, body: &[u8]) {
+        let Some(open) = self.calls.open.get_mut(id as usize) else { return };
+        if is_final {
+            open.ray = ray(&head.fields).or(open.ray);
+        }
+        let counting = &mut *self.counting;
+        let waits = open.named.as_mut().is_some_and(|named| named.answered(is_final, head, body, counting));
+        self.calls.wait(id, waits);
+    }
 }
 
 /// Of an absolute form, which a proxy is asked with; it goes before the field (RFC 9112 section 3.2.2).

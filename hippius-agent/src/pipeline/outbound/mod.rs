@@ -1,5 +1,6 @@
 //! Connections that watched processes have opened: record → connection → exchange → recorder.
 
+pub mod accounts;
 mod calls;
 mod peer;
 mod wire;
@@ -20,6 +21,7 @@ use crate::exchange::wire::queues::Queues;
 use crate::kernel::record::Record;
 use crate::record::agent::AgentMetrics;
 use crate::record::sample::Direction;
+use accounts::Counting;
 use calls::{Calling, Calls, Line};
 use peer::{Peers, Place};
 use wire::Wire;
@@ -129,7 +131,14 @@ impl Outbound {
     }
 
     /// Takes one record of such a connection.
-    pub fn take(&mut self, heads: &mut HeadBuffer, record: &Record<'_>, source: Source, now_ns: u64) {
+    pub fn take(
+        &mut self,
+        heads: &mut HeadBuffer,
+        record: &Record<'_>,
+        source: Source,
+        counting: &mut Counting<'_, '_>,
+    ) {
+        let now_ns = counting.now_ns;
         let header = &record.header;
         if header.kind == kind::SESSION {
             self.session(record, now_ns);
@@ -144,7 +153,7 @@ impl Outbound {
         if header.flags & flag::TLS != 0 || is_unread(header) {
             self.tls(&mut watched, record);
         } else if header.flags & flag::STREAM == 0 {
-            self.http(&mut watched, heads, record, source);
+            self.http(&mut watched, heads, record, source, counting);
         } else if source == Source::Ring {
             // A sweep would show bytes before those that are still on the ring.
             self.wire.take(&mut watched.session, record);
@@ -171,12 +180,20 @@ impl Outbound {
         self.connections.remove(&header.cookie);
     }
 
-    fn http(&mut self, watched: &mut Watched, heads: &mut HeadBuffer, record: &Record<'_>, source: Source) {
+    fn http(
+        &mut self,
+        watched: &mut Watched,
+        heads: &mut HeadBuffer,
+        record: &Record<'_>,
+        source: Source,
+        counting: &mut Counting<'_, '_>,
+    ) {
         let mut events = std::mem::take(&mut self.events);
         let Watched { line, framed, .. } = watched;
-        let mut owner = Calling { calls: &mut self.calls, line, peers: &self.peers, agent: &self.agent };
-        framed.take(&mut owner, heads, record, source, &self.agent, &mut events);
-        self.calls.apply(&self.agent, &mut events);
+        let (calls, peers, agent) = (&mut self.calls, &self.peers, &*self.agent);
+        let mut owner = Calling { calls, line, peers, agent, counting };
+        framed.take(&mut owner, heads, record, source, agent, &mut events);
+        self.calls.apply(agent, &mut events, counting);
         self.events = events;
     }
 
@@ -199,7 +216,8 @@ impl Outbound {
     }
 
     /// Forgets connections that have not moved for `limit` nanoseconds: their last record was lost.
-    pub fn forget_idle(&mut self, now_ns: u64, limit: u64) {
+    pub fn forget_idle(&mut self, limit: u64, counting: &mut Counting<'_, '_>) {
+        let now_ns = counting.now_ns;
         let mut events = std::mem::take(&mut self.events);
         self.connections.retain(|_, watched| {
             let Some(watched) = watched else { return false };
@@ -210,8 +228,13 @@ impl Outbound {
             }
             stays
         });
-        self.calls.apply(&self.agent, &mut events);
+        self.calls.apply(&self.agent, &mut events, counting);
         self.events = events;
+    }
+
+    /// Takes up answers of lookups, and ends waits of more than `limit` nanoseconds.
+    pub fn settle_waiting(&mut self, limit: u64, counting: &mut Counting<'_, '_>) {
+        self.calls.settle_waiting(limit, counting);
     }
 }
 

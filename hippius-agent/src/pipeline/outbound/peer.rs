@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hippius_common::flow::Connected;
 
+use crate::attribute::rules::{Profile, RuleSet};
 use crate::classify::{CallClassifier, PeerProfile};
 use crate::config::{self, Config};
 use crate::pipeline::services::route;
@@ -19,6 +20,18 @@ pub struct Peers {
 struct Reading {
     name: Arc<str>,
     calls: Arc<CallClassifier>,
+    naming: Naming,
+}
+
+/// How calls of a peer name the account that they are made for.
+#[derive(Debug, Clone)]
+pub enum Naming {
+    /// Not at all.
+    Nothing,
+    /// By their path.
+    Path,
+    /// By a credential or a trusted header, read by these rules.
+    Head(Profile, RuleSet),
 }
 
 /// Somebody who is called.
@@ -28,6 +41,8 @@ pub struct Peer {
     pub name: Arc<str>,
     /// Names the calls.
     pub calls: Arc<CallClassifier>,
+    /// How they name an account.
+    pub naming: Naming,
 }
 
 /// Where a connection or a TLS session leads, as far as it is known.
@@ -58,7 +73,8 @@ impl Peers {
     /// As the configuration says.
     pub fn new(config: &Config) -> Self {
         let read = |peer: &config::Peer| {
-            let reading = Reading { name: Arc::from(&*peer.name), calls: Arc::new(calls(peer)) };
+            let reading =
+                Reading { name: Arc::from(&*peer.name), calls: Arc::new(calls(peer)), naming: naming(peer.profile) };
             (peer.clone(), Arc::new(reading))
         };
         Self { configured: config.peers.iter().map(read).collect(), unknown: Arc::default() }
@@ -74,7 +90,8 @@ impl Peers {
         // Where the connection leads counts, and not what a request says of it.
         let (at, called) = (place.address.map(|address| address.ip()), known_port.or(port));
         if let Some((_, reading)) = self.configured.iter().find(|(peer, _)| peer.matches(at, called, name)) {
-            return Peer { name: Arc::clone(&reading.name), calls: Arc::clone(&reading.calls) };
+            let Reading { name, calls, naming } = &**reading;
+            return Peer { name: Arc::clone(name), calls: Arc::clone(calls), naming: naming.clone() };
         }
         let label = match (name, port, place.address) {
             (Some(name), Some(port), _) => format!("{name}:{port}"),
@@ -82,7 +99,21 @@ impl Peers {
             (None, _, Some(address)) => address.to_string(),
             (None, _, None) => UNKNOWN.to_owned(),
         };
-        Peer { name: label.into(), calls: Arc::clone(&self.unknown) }
+        Peer { name: label.into(), calls: Arc::clone(&self.unknown), naming: Naming::Nothing }
+    }
+}
+
+/// Only of peers that the configuration describes: whatever else is called, a token for it is none of the agent's
+/// business, and is not looked up.
+fn naming(profile: config::PeerProfile) -> Naming {
+    match profile {
+        config::PeerProfile::Http | config::PeerProfile::Kubo | config::PeerProfile::IpfsGateway => Naming::Nothing,
+        config::PeerProfile::Arion => Naming::Path,
+        config::PeerProfile::S3 => Naming::Head(Profile::S3, RuleSet::new(Profile::S3, false)),
+        // The gateway that calls has set the trusted headers itself.
+        config::PeerProfile::Hippius2026 => {
+            Naming::Head(Profile::Hippius2026, RuleSet::new(Profile::Hippius2026, true))
+        }
     }
 }
 
@@ -93,6 +124,8 @@ fn calls(peer: &config::Peer) -> CallClassifier {
         config::PeerProfile::Kubo => PeerProfile::Kubo,
         config::PeerProfile::IpfsGateway => PeerProfile::IpfsGateway,
         config::PeerProfile::Arion => PeerProfile::Arion,
+        config::PeerProfile::S3 => PeerProfile::S3,
+        config::PeerProfile::Hippius2026 => PeerProfile::Hippius2026,
     };
     let rules: Vec<_> = peer.operations.iter().map(route).collect();
     CallClassifier::new(profile, &rules).unwrap_or_else(|errors| {

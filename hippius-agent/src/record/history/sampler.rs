@@ -163,7 +163,12 @@ fn moved(now: &FamilyView<'_>, last: Option<&FamilyView<'_>>, mut each: impl FnM
 fn in_flight(family: &FamilyView<'_>, out: &mut Vec<(Arc<str>, f64)>) {
     for series in (0..family.slots()).filter_map(|slot| family.series(slot)) {
         let value = series.cells.first().map_or(0, |cell| cell.cast_signed().max(0));
-        out.push((labels::value(series.labels, "service").into(), value as f64));
+        let service = labels::value(series.labels, "service");
+        // A service in several containers has a series for each, where the labels tell them.
+        match out.iter_mut().find(|(known, _)| **known == *service) {
+            Some((_, sum)) => *sum += value as f64,
+            None => out.push((service.into(), value as f64)),
+        }
     }
 }
 

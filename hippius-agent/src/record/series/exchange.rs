@@ -2,10 +2,12 @@
 
 use super::family::NO_ACCOUNT;
 use super::names::{Names, OTHER};
+use super::place::Places;
 use super::store::Store;
 use super::text::push_label;
 use crate::classify::{Effect, Payload, S3Operation};
 use crate::exchange::Outcome;
+use crate::record::exemplar::RayId;
 use crate::record::sample::{Direction, ExchangeSample, TransferSample};
 
 /// Longest error code that gets a label value of its own, in bytes. The longest of AWS has fewer than 64.
@@ -16,19 +18,19 @@ impl Store {
     ///
     /// Every exchange is one request. Its durations and body sizes are observed unless its end was not seen
     /// ([`Outcome::Unobserved`]): they would be guesses.
-    pub fn exchange(&mut self, sample: &ExchangeSample<'_>, now_ns: u64) {
+    pub fn exchange(&mut self, sample: &ExchangeSample<'_>, ray: Option<RayId>, now_ns: u64) {
         self.clock(now_ns);
         let account = self.gate.accounts.slot(sample.account);
         let service = sample.service.0;
         let names = &mut self.vocabulary;
         let (method, handler) = (names.methods.id(sample.method), names.handlers.id(sample.handler));
         let (names, gate, families) = (&self.vocabulary, &mut self.gate, &mut self.families);
-        let (services, handlers) = (&names.services, &names.handlers);
+        let (services, handlers) = (&names.places, &names.handlers);
 
         let status = sample.status.unwrap_or(0);
         let ending = method << 8 | sample.outcome as u16;
         families.requests.add(gate, account, key(service, handler, status, ending), 1, |out| {
-            push_label(out, "service", services.name(service));
+            out.push_str(services.labels(service));
             push_label(out, "method", names.methods.name(method));
             push_label(out, "handler", handlers.name(handler));
             match sample.status {
@@ -38,11 +40,15 @@ impl Store {
             push_label(out, "outcome", outcome_name(sample.outcome));
         });
         if sample.outcome != Outcome::Unobserved {
-            families.duration.observe(gate, account, key(service, handler, method, 0), sample.total_ns, |out| {
-                push_label(out, "service", services.name(service));
+            let at = key(service, handler, method, 0);
+            let slot = families.duration.observe(gate, account, at, sample.total_ns, |out| {
+                out.push_str(services.labels(service));
                 push_label(out, "method", names.methods.name(method));
                 push_label(out, "handler", handlers.name(handler));
             });
+            if let (Some(slot), Some(ray)) = (slot, ray) {
+                families.duration.exemplify(&self.exemplars, &gate.accounts, slot, sample.total_ns, ray);
+            }
             let phases =
                 [("receive", Some(sample.receive_ns)), ("process", sample.process_ns), ("send", sample.send_ns)];
             for (number, (phase, duration_ns)) in (0u16..).zip(phases) {
@@ -73,7 +79,7 @@ impl Store {
         let account = self.gate.accounts.slot(sample.account);
         let service = sample.service.0;
         let handler = self.vocabulary.handlers.id(sample.handler);
-        let (services, handlers) = (&self.vocabulary.services, &self.vocabulary.handlers);
+        let (services, handlers) = (&self.vocabulary.places, &self.vocabulary.handlers);
         let (family, direction) = match sample.direction {
             Direction::In => (&mut self.families.request_bytes, "in"),
             Direction::Out => (&mut self.families.response_bytes, "out"),
@@ -91,13 +97,13 @@ impl Store {
         let number = names.operations.id(operation.name);
         let code = error_code(sample, &mut names.codes);
         let (names, gate, families) = (&self.vocabulary, &mut self.gate, &mut self.families);
-        let services = &names.services;
+        let services = &names.places;
         let success = succeeded(sample);
         let success_label = if success { "true" } else { "false" };
 
         let at = key(service, number, u16::from(success), 0);
         families.operations.add(gate, account, at, 1, |out| {
-            push_label(out, "service", services.name(service));
+            out.push_str(services.labels(service));
             push_label(out, "operation", names.operations.name(number));
             push_label(out, "success", success_label);
         });
@@ -111,7 +117,7 @@ impl Store {
         if let Some((family, effect)) = counted {
             let at = key(service, u16::from(effect == "created"), u16::from(success), 0);
             family.add(gate, account, at, 1, |out| {
-                push_label(out, "service", services.name(service));
+                out.push_str(services.labels(service));
                 push_label(out, "operation", effect);
                 push_label(out, "success", success_label);
             });
@@ -123,12 +129,12 @@ impl Store {
         };
         if bytes > 0 {
             family.add(gate, account, key(service, 0, 0, 0), bytes, |out| {
-                push_label(out, "service", services.name(service));
+                out.push_str(services.labels(service));
             });
         }
         if let Some(code) = code {
             families.errors.add(gate, account, key(service, number, code, 0), 1, |out| {
-                push_label(out, "service", services.name(service));
+                out.push_str(services.labels(service));
                 push_label(out, "operation", names.operations.name(number));
                 push_label(out, "code", names.codes.name(code));
             });
@@ -141,8 +147,8 @@ fn key(service: u16, first: u16, second: u16, third: u16) -> u64 {
     u64::from(service) << 48 | u64::from(first) << 32 | u64::from(second) << 16 | u64::from(third)
 }
 
-fn place(out: &mut String, services: &Names, service: u16, handlers: &Names, handler: u16) {
-    push_label(out, "service", services.name(service));
+fn place(out: &mut String, services: &Places, service: u16, handlers: &Names, handler: u16) {
+    out.push_str(services.labels(service));
     push_label(out, "handler", handlers.name(handler));
 }
 

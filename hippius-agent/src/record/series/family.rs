@@ -7,6 +7,7 @@ use super::ladder::Ladder;
 use super::names::OTHER;
 use super::text::{Texts, push_label};
 use crate::record::catalogue::Metric;
+use crate::record::exemplar::{Exemplars, RayId};
 
 /// In place of an account slot: the family has no account labels.
 pub const NO_ACCOUNT: u32 = u32::MAX;
@@ -124,10 +125,18 @@ impl Family {
         }
     }
 
-    /// Observes a value in the histogram of (`account`, `key`).
-    pub fn observe(&mut self, gate: &mut Gate, account: u32, key: u64, value: u64, render: impl FnOnce(&mut String)) {
-        let Shape::Histogram(ladder) = self.shape else { return };
-        let first = self.slot(gate, account, key, render) * ladder.cells();
+    /// Observes a value in the histogram of (`account`, `key`). Returns the slot of the series that it went to.
+    pub fn observe(
+        &mut self,
+        gate: &mut Gate,
+        account: u32,
+        key: u64,
+        value: u64,
+        render: impl FnOnce(&mut String),
+    ) -> Option<usize> {
+        let Shape::Histogram(ladder) = self.shape else { return None };
+        let slot = self.slot(gate, account, key, render);
+        let first = slot * ladder.cells();
         if let Some(cells) = self.cells.get_mut(first..first + ladder.cells())
             && let Some((sum, buckets)) = cells.split_last_mut()
         {
@@ -136,6 +145,15 @@ impl Family {
                 *bucket += 1;
             }
         }
+        Some(slot)
+    }
+
+    /// The request behind the value that was observed last in the series at `slot`.
+    pub fn exemplify(&self, exemplars: &Exemplars, accounts: &Accounts, slot: usize, value: u64, ray: RayId) {
+        let (Shape::Histogram(ladder), Some(labels)) = (self.shape, self.labels.get(slot)) else { return };
+        let account = if labels.account == NO_ACCOUNT { "" } else { accounts.texts().get(labels.account as usize) };
+        let labels = [account, self.tails.get(labels.tail as usize)];
+        exemplars.note(self.metric.name, labels, ladder.bucket(value), value, ray);
     }
 
     /// Drops the series of ordinary accounts that nobody updated since `before_s` and that a scrape has read since

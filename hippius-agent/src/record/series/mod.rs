@@ -31,14 +31,17 @@ pub mod names;
 pub mod snapshot;
 pub mod text;
 
+mod call;
 mod exchange;
+mod place;
 mod store;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::attribute::Account;
-use crate::record::sample::{AccountId, ExchangeSample, ServiceId, TransferSample};
+use crate::record::exemplar::{Exemplars, RayId, Shown};
+use crate::record::sample::{AccountId, CallSample, CallTransfer, ExchangeSample, ServiceId, TransferSample};
 use snapshot::{Columns, Snapshot};
 use store::Store;
 
@@ -71,6 +74,7 @@ pub struct Recorder {
 pub struct SeriesReader {
     store: Arc<Mutex<Store>>,
     spare: Arc<Mutex<Option<Box<Columns>>>>,
+    exemplars: Arc<Exemplars>,
 }
 
 /// Several updates under one lock. Keep it for a few hundred samples, not longer: a scrape waits meanwhile.
@@ -87,7 +91,8 @@ impl Recorder {
 
     /// A reader of this store.
     pub fn reader(&self) -> SeriesReader {
-        SeriesReader { store: Arc::clone(&self.store), spare: Arc::default() }
+        let exemplars = Arc::clone(&lock(&self.store).exemplars);
+        SeriesReader { store: Arc::clone(&self.store), spare: Arc::default(), exemplars }
     }
 
     /// Takes the lock for several updates. No scrape sees a part of one sample, and none waits longer than the batch.
@@ -137,6 +142,12 @@ impl Batch<'_> {
         self.store.service(name)
     }
 
+    /// The number of a service in a container: its name, its pod and the namespace of that, empty where nobody tells. With
+    /// all three on the labels, each container has series of its own; beyond 1000 of them, those are `__other__`.
+    pub fn service_in(&mut self, name: &str, place: [&str; 3]) -> ServiceId {
+        self.store.service_in(name, place)
+    }
+
     /// The number of an account; that of `__other__` when the budget is spent. Ask for each exchange anew: the number
     /// of an account that was dropped meanwhile counts on `__other__`.
     pub fn account(&mut self, account: &Account) -> AccountId {
@@ -145,12 +156,27 @@ impl Batch<'_> {
 
     /// Counts a finished exchange. `now_ns` is monotonic and the same clock for all calls.
     pub fn exchange(&mut self, sample: &ExchangeSample<'_>, now_ns: u64) {
-        self.store.exchange(sample, now_ns);
+        self.store.exchange(sample, None, now_ns);
+    }
+
+    /// The same for a request that has a ray id, if that is known.
+    pub fn exchange_of(&mut self, ray: Option<RayId>, sample: &ExchangeSample<'_>, now_ns: u64) {
+        self.store.exchange(sample, ray, now_ns);
     }
 
     /// Counts bytes of an exchange that may still run.
     pub fn transfer(&mut self, sample: &TransferSample, now_ns: u64) {
         self.store.transfer(sample, now_ns);
+    }
+
+    /// Counts a finished call that can name an account.
+    pub fn call(&mut self, sample: &CallSample<'_>, now_ns: u64) {
+        self.store.call(sample, now_ns);
+    }
+
+    /// Counts bytes of a call that can name an account.
+    pub fn call_bytes(&mut self, sample: &CallTransfer<'_>, now_ns: u64) {
+        self.store.call_bytes(sample, now_ns);
     }
 
     /// Exchanges of `service` that began (positive) or ended (negative).
@@ -173,6 +199,11 @@ impl SeriesReader {
     /// The same for a reader that is no scrape: a series that only it has read is not dropped.
     pub fn glance(&self) -> Snapshot {
         self.copy(false)
+    }
+
+    /// Requests behind some of the durations.
+    pub fn exemplars(&self) -> Shown {
+        self.exemplars.shown()
     }
 
     fn copy(&self, scraped: bool) -> Snapshot {

@@ -1,14 +1,17 @@
 //! The families together, their clock and their sweep.
 
+use std::sync::Arc;
+
 use super::SeriesConfig;
 use super::account::{Accounts, MAX_ACCOUNTS};
 use super::family::{Family, Gate, NO_ACCOUNT, Shape};
 use super::ladder::{DURATION, SIZE};
 use super::names::Names;
+use super::place::Places;
 use super::snapshot::Columns;
-use super::text::push_label;
 use crate::attribute::Account;
 use crate::record::catalogue::{self, Metric};
+use crate::record::exemplar::Exemplars;
 use crate::record::sample::{AccountId, ServiceId};
 
 /// Most services with a name of their own.
@@ -19,6 +22,8 @@ const MAX_HANDLERS: usize = 2048;
 const MAX_OPERATIONS: usize = 512;
 /// Most error codes: a server can answer any.
 const MAX_CODES: usize = 128;
+/// Most peers whose calls can name an account.
+const MAX_PEERS: usize = 500;
 
 /// Lines that an account takes at the least: its requests, durations and bytes.
 const LEAST_LINES_PER_ACCOUNT: usize = 4;
@@ -40,6 +45,8 @@ pub(super) struct Families {
     pub uploaded: Family,
     pub downloaded: Family,
     pub errors: Family,
+    pub calls: Family,
+    pub call_bytes: Family,
 }
 
 /// Numbers of the names in labels.
@@ -50,6 +57,8 @@ pub(super) struct Vocabulary {
     pub handlers: Names,
     pub operations: Names,
     pub codes: Names,
+    pub peers: Names,
+    pub places: Places,
 }
 
 /// All series with account or service labels.
@@ -58,6 +67,8 @@ pub(super) struct Store {
     pub families: Families,
     pub vocabulary: Vocabulary,
     pub gate: Gate,
+    /// Requests behind some of the durations.
+    pub exemplars: Arc<Exemplars>,
     idle_s: u32,
     /// Time of the last snapshot.
     seen_s: u32,
@@ -75,8 +86,11 @@ impl Store {
                 handlers: Names::new(MAX_HANDLERS),
                 operations: Names::new(MAX_OPERATIONS),
                 codes: Names::new(MAX_CODES),
+                peers: Names::new(MAX_PEERS),
+                places: Places::default(),
             },
             gate: Gate { accounts: Accounts::default(), lines: 0, max_lines: 0, max_family_lines: 0, now_s: 0 },
+            exemplars: Arc::default(),
             idle_s: 0,
             seen_s: 0,
             dropped: 0,
@@ -93,7 +107,15 @@ impl Store {
     }
 
     pub fn service(&mut self, name: &str) -> ServiceId {
-        ServiceId(self.vocabulary.services.id(name))
+        let names = &mut self.vocabulary;
+        let service = names.services.id(name);
+        names.places.id(names.services.name(service), None)
+    }
+
+    pub fn service_in(&mut self, name: &str, place: [&str; 3]) -> ServiceId {
+        let names = &mut self.vocabulary;
+        let service = names.services.id(name);
+        names.places.id(names.services.name(service), Some(place))
     }
 
     pub fn account(&mut self, account: &Account) -> AccountId {
@@ -104,10 +126,10 @@ impl Store {
     }
 
     pub fn in_flight(&mut self, service: ServiceId, delta: i64) {
-        let services = &self.vocabulary.services;
+        let places = &self.vocabulary.places;
         let key = u64::from(service.0);
         self.families.in_flight.add(&mut self.gate, NO_ACCOUNT, key, delta.cast_unsigned(), |out| {
-            push_label(out, "service", services.name(service.0));
+            out.push_str(places.labels(service.0));
         });
     }
 
@@ -168,10 +190,12 @@ impl Families {
             uploaded: counter("s3_bytes_uploaded_total"),
             downloaded: counter("s3_bytes_downloaded_total"),
             errors: counter("s3_errors_total"),
+            calls: counter("hippius_outbound_requests_total"),
+            call_bytes: counter("hippius_outbound_bytes_total"),
         }
     }
 
-    fn all_mut(&mut self) -> [&mut Family; 14] {
+    fn all_mut(&mut self) -> [&mut Family; 16] {
         [
             &mut self.requests,
             &mut self.duration,
@@ -187,6 +211,8 @@ impl Families {
             &mut self.uploaded,
             &mut self.downloaded,
             &mut self.errors,
+            &mut self.calls,
+            &mut self.call_bytes,
         ]
     }
 }
@@ -209,8 +235,9 @@ mod tests {
     use crate::record::catalogue::{Kind, Section};
 
     #[test]
-    fn the_families_are_the_first_section_of_the_catalogue() {
-        let expected: Vec<_> = catalogue::all().iter().filter(|metric| metric.section == Section::Http).collect();
+    fn the_families_are_the_first_section_of_the_catalogue_and_those_of_calls_with_accounts() {
+        let is_ours = |metric: &&Metric| metric.section == Section::Http || metric.labels.contains(&"main_account");
+        let expected: Vec<_> = catalogue::all().iter().filter(is_ours).collect();
         let mut families = Families::new();
         let built = families.all_mut();
         assert_eq!(built.iter().map(|family| family.metric).collect::<Vec<_>>(), expected);

@@ -37,9 +37,30 @@ fn what_is_too_long_is_counted_and_goes_on_behind_a_gap() {
     streams::<true>(&mut connection, &bytes, 3);
     let copied = (FIRST_COPY_BYTES + NEXT_COPY_BYTES) as usize;
     assert!(connection.emitted.1.len() <= 3 * copied);
-    let inbound = connection.emitted.1.len();
-    assert_eq!(connection.emitted.1, bytes[..inbound]);
+    let seen = connection.emitted.1.len() - 64;
+    assert_eq!(connection.emitted.1, [&bytes[..seen], &bytes[9000 - 64..]].concat(), "the beginning and the end");
+    assert_eq!(connection.records.last().map(|record| (record.out_at, record.outbound.total)), Some((8936, 9000)));
     assert_eq!(connection.flow.header.outbound.total, 9000);
     streams::<true>(&mut connection, b"next", 33);
     assert_eq!((connection.flow.header.out_at, connection.flow.header.outbound.total), (9000, 9004));
+}
+
+#[test]
+fn the_end_of_what_is_a_little_too_long_is_no_gap() {
+    let one = FIRST_COPY_BYTES as usize;
+    for more in [1, 63, 64, 65, 200] {
+        let bytes = pattern(one + more);
+        let mut connection = Connection::new();
+        streams::<true>(&mut connection, &bytes, 1);
+        let seen = one + more.min(64);
+        assert_eq!(connection.emitted.1.len(), seen, "{more} more");
+        assert_eq!(connection.emitted.1[one..], bytes[one + more - more.min(64)..]);
+    }
+}
+
+#[test]
+fn of_a_request_that_is_too_long_the_end_is_not_needed() {
+    let mut connection = Connection::new();
+    streams::<false>(&mut connection, &pattern(9000), 3);
+    assert!(connection.emitted.0.len() < 9000 - 64 && connection.flow.header.inbound.total == 9000);
 }
