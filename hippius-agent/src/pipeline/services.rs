@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::placed::Placed;
 use crate::attribute::rules::{Profile as RuleProfile, RuleSet};
@@ -16,6 +17,8 @@ use crate::record::series::Batch;
 /// A service as the pipeline uses it.
 #[derive(Debug)]
 pub struct Service {
+    /// Its name.
+    pub name: Arc<str>,
     /// Its label.
     pub id: ServiceId,
     /// Reads operation and handler.
@@ -109,6 +112,7 @@ impl Services {
         let hosts: Vec<String> = service.virtual_hosts.iter().map(|host| host.to_string()).collect();
         let operations: Vec<RouteRule> = config.operations_of(service).map(route).collect();
         let built = Service {
+            name: (&*service.name).into(),
             id: batch.service(&service.name),
             classifier: classifier(classes, &hosts, &operations),
             rules: RuleSet::new(rules, service.behind_gateway),
@@ -126,6 +130,7 @@ impl Services {
         }
         let operations: Vec<RouteRule> = config.operations.iter().map(route).collect();
         let built = Service {
+            name: name.into(),
             id: batch.service(name),
             classifier: classifier(Profile::Http, &[], &operations),
             rules: RuleSet::new(RuleProfile::Http, false),
