@@ -363,11 +363,7 @@ impl Pipeline {
             let cookie = open.cookie;
             self.charged = None;
             self.settle(batch, id, now_ns);
-            if let Some(account) = self.charged.take()
-                && let Some(watched) = self.connections.get_mut(&cookie).and_then(Option::as_mut)
-            {
-                watched.life.account = Some(account);
-            }
+            self.charge(cookie);
         }
     }
 
@@ -388,12 +384,6 @@ impl Pipeline {
         self.apply(batch, now_ns);
         self.outbound.forget_idle(now_ns, limit);
         self.outbound.tick(now_ns);
-    }
-
-    /// How many connections are followed, and how many of them have an exchange under way.
-    pub fn connections(&self) -> (usize, usize) {
-        let active = self.connections.values().flatten().filter(|watched| !watched.framed.is_idle()).count();
-        (self.connections.len(), active)
     }
 
     /// Goes over to a new configuration. Connections keep their service until they end.

@@ -106,6 +106,21 @@ impl Life {
 }
 
 impl Pipeline {
+    /// How many connections are followed, and how many of them have an exchange under way.
+    pub fn connections(&self) -> (usize, usize) {
+        let active = self.connections.values().flatten().filter(|watched| !watched.framed.is_idle()).count();
+        (self.connections.len(), active)
+    }
+
+    /// The account of an exchange was found after its record had gone through the stages.
+    pub(super) fn charge(&mut self, cookie: u64) {
+        if let Some(account) = self.charged.take()
+            && let Some(watched) = self.connections.get_mut(&cookie).and_then(Option::as_mut)
+        {
+            watched.life.account = Some(account);
+        }
+    }
+
     /// The connections that have moved most since the last look.
     pub fn look(&mut self, now_ns: u64) -> View {
         let interval_s = now_ns.saturating_sub(std::mem::replace(&mut self.looked_ns, now_ns)) as f64 / 1e9;
