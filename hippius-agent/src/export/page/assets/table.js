@@ -53,7 +53,7 @@ export function query() {
 
 /** The heads tell and change what comes first. */
 function head() {
-  const cell = (sort, title) => {
+  const cell = (sort, title, words) => {
     const mine = state.sort === sort;
     const falls = ["name", "account", "state"].includes(sort) === state.reverse;
     const take = () => {
@@ -61,10 +61,10 @@ function head() {
       changed();
       document.querySelector(`#rows thead [data-sort="${sort}"]`)?.focus();
     };
-    return html("th", { scope: "col", "aria-sort": mine ? (falls ? "descending" : "ascending") : null },
+    return html("th", { scope: "col", class: words ? "words" : null, "aria-sort": mine ? (falls ? "descending" : "ascending") : null },
       html("button", { type: "button", "data-sort": sort, click: take }, title));
   };
-  return html("tr", {}, cell("name", NAMES[state.by]), ...columns().map((column) => cell(column.sort, column.title)));
+  return html("tr", {}, cell("name", NAMES[state.by]), ...columns().map((column) => cell(column.sort, column.title, column.words)));
 }
 
 function name(row) {
