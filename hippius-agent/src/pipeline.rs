@@ -1,6 +1,7 @@
 //! Wires stage to stage, top to bottom: record → connection → exchange → attribute → classify → recorder.
 
 mod framed;
+mod live;
 mod open;
 mod outbound;
 pub mod placed;
@@ -18,7 +19,7 @@ use slab::Slab;
 use crate::attribute::settle::{Settled, early, settle};
 use crate::attribute::store::Store;
 use crate::attribute::verdict::Verdict;
-use crate::attribute::{Claim, UNKNOWN};
+use crate::attribute::{Account, Claim, UNKNOWN};
 use crate::classify::method_label;
 use crate::config::Config;
 use crate::decode::http1::{HeadBuffer, RequestHead, ResponseHead};
@@ -29,6 +30,7 @@ use crate::kernel::record::Record;
 use crate::record::agent::AgentMetrics;
 use crate::record::series::Batch;
 use framed::{Framed, Owner};
+use live::Life;
 use open::Open;
 use outbound::Outbound;
 use outbound::accounts::Counting;
@@ -53,6 +55,10 @@ pub struct Pipeline {
     /// Processes whose TLS sessions are not followed, though some records of theirs may still come.
     left_alone: HashSet<u32>,
     events: Vec<Event>,
+    /// On whom the last request of the connection that is out of its place was counted.
+    charged: Option<Arc<Account>>,
+    /// When somebody looked at the connections last.
+    looked_ns: u64,
     metrics: Arc<AgentMetrics>,
 }
 
@@ -62,6 +68,7 @@ struct Watched {
     framed: Framed,
     service: u32,
     moved_ns: u64,
+    life: Life,
 }
 
 /// Where a record comes from.
@@ -78,12 +85,22 @@ struct Serving<'a, 'b> {
     pipeline: &'a mut Pipeline,
     batch: &'a mut Batch<'b>,
     service: u32,
+    cookie: u64,
+    handler: &'static str,
     now_ns: u64,
 }
 
 impl Owner for Serving<'_, '_> {
     fn begin(&mut self, head: &RequestHead<'_>) -> ExchangeId {
-        self.pipeline.begin(self.batch, self.service, head, self.now_ns)
+        let id = self.pipeline.begin(self.batch, self.service, head, self.now_ns);
+        if let Some(open) = self.pipeline.open.get_mut(id as usize) {
+            open.cookie = self.cookie;
+            self.handler = open.class.handler;
+            if open.account.is_some() {
+                self.pipeline.charged.clone_from(&open.account);
+            }
+        }
+        id
     }
 
     fn answer(&mut self, id: ExchangeId, is_final: bool, head: &ResponseHead<'_>, body: &[u8]) {
@@ -106,6 +123,8 @@ impl Pipeline {
             rays: Rays::default(),
             left_alone: HashSet::new(),
             events: Vec::new(),
+            charged: None,
+            looked_ns: 0,
             metrics,
         }
     }
@@ -155,17 +174,21 @@ impl Pipeline {
             self.metrics.bytes_unattributed.with_label_values(&[loss::label(header.inbound.loss())]).inc_by(bytes);
             return;
         }
-        let Some(mut watched) = self.watched(batch, record, source) else { return };
+        let Some(mut watched) = self.watched(batch, record, source, now_ns) else { return };
         let mut events = std::mem::take(&mut self.events);
         let metrics = Arc::clone(&self.metrics);
-        let mut owner = Serving { pipeline: self, batch, service: watched.service, now_ns };
-        if watched.framed.take(&mut owner, heads, record, source, &metrics, &mut events) {
+        let (service, cookie) = (watched.service, header.cookie);
+        self.charged = watched.life.account.take();
+        let mut owner = Serving { pipeline: self, batch, service, cookie, handler: watched.life.handler, now_ns };
+        let used = watched.framed.take(&mut owner, heads, record, source, &metrics, &mut events);
+        watched.life.handler = owner.handler;
+        self.events = events;
+        if used {
             watched.moved_ns = now_ns;
-            self.events = events;
+            watched.life.saw(header);
             self.apply(batch, now_ns);
-        } else {
-            self.events = events;
         }
+        watched.life.account = self.charged.take();
         if header.kind == kind::CLOSE && source == Source::Ring {
             self.connections.remove(&header.cookie);
         } else if let Some(place) = self.connections.get_mut(&header.cookie) {
@@ -174,7 +197,13 @@ impl Pipeline {
     }
 
     /// Takes the connection out of its place in the table, or begins it.
-    fn watched(&mut self, batch: &mut Batch<'_>, record: &Record<'_>, source: Source) -> Option<Box<Watched>> {
+    fn watched(
+        &mut self,
+        batch: &mut Batch<'_>,
+        record: &Record<'_>,
+        source: Source,
+        now_ns: u64,
+    ) -> Option<Box<Watched>> {
         let header = &record.header;
         if source == Source::Sweep && header.flags & flag::CLOSED != 0 {
             // Its last record is on the ring, and is audited once.
@@ -190,7 +219,7 @@ impl Pipeline {
         let port = if header.local_port == 0 { self.services.port_of(header.tgid) } else { header.local_port };
         let service = self.services.find(&self.config, batch, port, header.tgid)?;
         self.connections.insert(header.cookie, None);
-        Some(Box::new(Watched { service, ..Watched::default() }))
+        Some(Box::new(Watched { service, life: Life::new(now_ns), ..Watched::default() }))
     }
 
     /// A request begins: who may have sent it, and what it is.
@@ -281,6 +310,7 @@ impl Pipeline {
                 }
             }
         }
+        self.charged.clone_from(&open.account);
         open.count(service, batch, now_ns);
         if open.is_done() {
             self.open.remove(id as usize);
@@ -336,7 +366,10 @@ impl Pipeline {
             if now_ns.saturating_sub(open.waits_since_ns) > limit {
                 open.account = Some(UNKNOWN.clone());
             }
+            let cookie = open.cookie;
+            self.charged = None;
             self.settle(batch, id, now_ns);
+            self.charge(cookie);
         }
         self.outbound.settle_waiting(limit, &mut Counting { batch, store: &mut self.store, now_ns });
     }
@@ -358,12 +391,6 @@ impl Pipeline {
         self.apply(batch, now_ns);
         self.outbound.forget_idle(limit, &mut Counting { batch, store: &mut self.store, now_ns });
         self.outbound.tick(now_ns);
-    }
-
-    /// How many connections are followed, and how many of them have an exchange under way.
-    pub fn connections(&self) -> (usize, usize) {
-        let active = self.connections.values().flatten().filter(|watched| !watched.framed.is_idle()).count();
-        (self.connections.len(), active)
     }
 
     /// Goes over to a new configuration. Connections keep their service until they end.

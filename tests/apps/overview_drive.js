@@ -58,14 +58,17 @@ const tableOf = async (page, by) => {
   return rows(page);
 };
 
+/** What each chart shows: series with their last value, shapes, or why there is nothing. */
+const charts = (page) => page.evaluate(() => Object.fromEntries([...document.querySelectorAll("[data-panel]")].map((panel) => [panel.dataset.panel,
+  { legend: [...panel.querySelectorAll(".legend li")].map((item) => [item.querySelector(".name").title, item.querySelector(".value").textContent]),
+    shapes: panel.querySelectorAll("path").length, why: panel.querySelector(".why").textContent }])));
+
 async function look(browser, seen) {
   const page = await open(browser, seen);
   await live(page);
   const result = { title: await page.title(), headings: await page.locator("h3").allTextContents() };
   result.accounts = await rows(page);
-  result.charts = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll("[data-panel]")].map((panel) => [panel.dataset.panel,
-    { legend: [...panel.querySelectorAll(".legend li")].map((item) => [item.querySelector(".name").title, item.querySelector(".value").textContent]),
-      shapes: panel.querySelectorAll("path").length, why: panel.querySelector(".why").textContent }])));
+  result.charts = await charts(page);
   result.facts = await page.locator("#facts").innerText();
   for (const by of ["subaccount", "operation", "handler", "service"]) result[by] = await tableOf(page, by);
 
@@ -120,6 +123,25 @@ async function look(browser, seen) {
   return result;
 }
 
+/** Outgoing calls and open connections: the charts, both tables, and a phone that shows them. */
+async function calls(browser, seen) {
+  const page = await open(browser, seen);
+  await live(page);
+  const result = { charts: await charts(page) };
+  for (const by of ["peer", "connection"]) result[by] = await tableOf(page, by);
+  result.cells = await page.locator("#rows tbody tr").evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
+  result.note = await page.locator("#rows-note").textContent();
+  // The first column that only connections have sorts, by keyboard.
+  await page.locator("#rows thead [data-sort=age]").focus();
+  await after(page, () => page.keyboard.press("Enter"));
+  result.ariaSort = await page.locator("#rows th[aria-sort]").getAttribute("aria-sort");
+  await page.setViewportSize({ width: 390, height: 844 });
+  result.wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  result.violations = await page.evaluate(() => window.violations);
+  await page.context().close();
+  return result;
+}
+
 /** Themes and widths: colours differ, nothing is wider than the screen. */
 async function sizes(browser, seen) {
   const result = {};
@@ -169,7 +191,7 @@ async function many(browser, seen) {
   return result;
 }
 
-const SCENARIOS = { look, sizes, many };
+const SCENARIOS = { look, calls, sizes, many };
 
 (async () => {
   const browser = await chromium.launch({ executablePath: program, args: ["--no-sandbox"] });

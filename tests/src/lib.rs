@@ -40,3 +40,4 @@ pub mod wait;
 pub mod watched;
 pub mod wire;
 pub mod workdir;
+pub mod workers;

@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 
@@ -15,6 +16,8 @@ pub struct Terminal {
     child: Child,
     keys: File,
     screen: Arc<Mutex<vt100::Parser>>,
+    /// Ends when the program has closed its terminal and everything that it printed was read.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Terminal {
@@ -39,13 +42,13 @@ impl Terminal {
         drop(command);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
         let (mut output, shown) = (File::from(master.try_clone()?), Arc::clone(&screen));
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = output.read(&mut bytes) {
                 shown.lock().unwrap_or_else(PoisonError::into_inner).process(&bytes[..count]);
             }
         });
-        Ok(Self { child, keys: File::from(master), screen })
+        Ok(Self { child, keys: File::from(master), screen, reader: Some(reader) })
     }
 
     /// Types, as the terminal would send it.
@@ -74,10 +77,13 @@ impl Terminal {
         unsafe { libc::kill(self.child.id() as libc::pid_t, signal) };
     }
 
-    /// Waits for the end of the program.
+    /// Waits for the end of the program and of what it prints.
     pub fn end(&mut self) -> Result<ExitStatus> {
         let child = &mut self.child;
-        wait::until("the end of the program", wait::WIDE, || child.try_wait().ok().flatten())
+        let status = wait::until("the end of the program", wait::WIDE, || child.try_wait().ok().flatten())?;
+        let ended = self.reader.take().is_none_or(|reader| reader.join().is_ok());
+        anyhow::ensure!(ended, "the screen could not be read");
+        Ok(status)
     }
 
     fn with<T>(&self, read: impl FnOnce(&vt100::Screen) -> T) -> T {

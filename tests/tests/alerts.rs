@@ -18,14 +18,15 @@ fn promtool_accepts_configurations_and_rules() -> Result<()> {
 
 #[test]
 fn every_rule_does_what_its_tests_say() -> Result<()> {
-    promtool(&["test", "rules", "tests/recording.yml", "tests/service.yml", "tests/agent.yml"]).map(drop)
+    promtool(&["test", "rules", "tests/recording.yml", "tests/service.yml", "tests/outbound.yml", "tests/agent.yml"])
+        .map(drop)
 }
 
 /// Each alert is tested to be silent and to fire, each recording rule to give a number.
 #[test]
 fn no_rule_is_without_a_test() -> Result<()> {
     let mut tests = String::new();
-    for name in ["recording.yml", "service.yml", "agent.yml"] {
+    for name in ["recording.yml", "service.yml", "outbound.yml", "agent.yml"] {
         tests += &std::fs::read_to_string(prometheus::shipped().join("tests").join(name))?;
     }
     let cases: Vec<&str> = tests.split("      - alertname: ").skip(1).collect();

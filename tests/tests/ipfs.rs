@@ -117,7 +117,7 @@ fn calls_of_a_worker_at_a_real_node_are_named() {
         const ROUNDS: u64 = 20;
         let node = Ipfs::start(&lab.workdir)?;
         let nginx = Nginx::start(&lab.workdir)?;
-        let mut worker = node.worker(&format!("http://{}/k1", nginx.server.address()), Some(ROUNDS))?;
+        let mut worker = node.worker(&format!("http://{}/k1", nginx.server.address()), ROUNDS)?;
         let mut worker = worker.stdin(Stdio::piped()).spawn()?;
         let agent = lab.agent(&Config::with_calls().capture("discover = false").section(Ipfs::client()))?;
         drop(worker.stdin.take());

@@ -7,14 +7,19 @@ use hippius_tests::accounts::{SECOND_SEED, SEED, access_key};
 use hippius_tests::agent::Agent;
 use hippius_tests::browser;
 use hippius_tests::clients::boto;
+use hippius_tests::clients::launched::Launched;
 use hippius_tests::clients::raw::{Raw, request};
 use hippius_tests::config::Config;
 use hippius_tests::expect::{self, Expected};
 use hippius_tests::lab::{self, Lab};
 use hippius_tests::metrics::Metrics;
+use hippius_tests::servers::nginx::Nginx;
+use hippius_tests::servers::redis::Redis;
 use hippius_tests::servers::s3::{self, KeyPair};
 use hippius_tests::servers::syscall::Syscall;
-use hippius_tests::wait;
+use hippius_tests::workdir::Workdir;
+use hippius_tests::workers::Workers;
+use hippius_tests::{python, wait};
 use serde_json::Value;
 
 /// Waits until the last sample of the page has everything that `/metrics` has.
@@ -159,6 +164,101 @@ fn both_themes_and_a_phone() {
             ensure!(seen[size]["wider"] == 0, "{size} scrolls sideways: {}", seen[size]);
         }
         ensure!(texts(&seen["console"]).is_empty(), "the browser says {:?}", seen["console"]);
+        Ok(())
+    });
+}
+
+/// Charts of what watched processes ask of others.
+const OUTGOING: [&str; 11] = [
+    "queue_flow",
+    "queue_dwell",
+    "ipfs_operations",
+    "ipfs_success",
+    "ipfs_latency",
+    "calls",
+    "call_latency",
+    "call_failures",
+    "commands",
+    "command_latency",
+    "tls_opaque",
+];
+
+/// Items that go through the workers.
+const ITEMS: u64 = 9;
+
+#[test]
+fn outgoing_calls_and_connections_are_on_the_page() {
+    lab::with_agent("overview-calls", |lab| {
+        let (redis, nginx) = (Redis::start(&lab.workdir)?, Nginx::start(&lab.workdir)?);
+        let other = Workdir::new("overview-tls")?;
+        let workers = Workers::start(&other, &redis, &format!("http://{}/k1", nginx.server.address()))?;
+        let queues = format!("[[redis]]\nname = \"main\"\nurl = {:?}\nprofile = \"hippius-2025\"", redis.url());
+        let config = Config::with_calls()
+            .capture("discover = false")
+            .service_with("web", &[nginx.server.port], "s3", "behind_gateway = true")
+            .section(&Launched::section())
+            .section(&queues);
+        let arguments = workers.arguments(Some(ITEMS));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let program = Launched::new(&python::program("python")?, &arguments)?;
+        let agent = lab.agent(&config)?;
+        let mut open = Raw::connect(nginx.server.address())?;
+        open.send(request("GET", "/k1", &["X-Hippius-Main-Account: team"]))?;
+        open.read_response()?;
+        let done: BTreeMap<String, u64> = serde_json::from_str(&program.run()?)?;
+
+        // What the workers say that they have done is what the metrics say.
+        let wanted = |way: &str| {
+            let of = done.iter().filter_map(|(what, count)| Some((what.strip_prefix(way)?.to_owned(), *count)));
+            of.collect::<BTreeMap<_, _>>()
+        };
+        let counted = |metrics: &Metrics, name: &str| {
+            let mut queues = metrics.by(name, &[], "queue_name");
+            queues.retain(|_, items| *items > 0);
+            queues
+        };
+        let of_http = [("peer", &*nginx.server.address().to_string())].map(|(name, peer)| (name, peer.to_owned()));
+        let of_http = of_http.each_ref().map(|(name, peer)| (*name, &**peer));
+        let metrics = lab.settle(&agent, |metrics| {
+            counted(metrics, "queue_dequeued_total") == wanted("out ")
+                && metrics.sum("http_client_requests_total", &of_http) == ITEMS
+        })?;
+        for (family, way) in [("queue_enqueued_total", "in "), ("queue_dequeued_total", "out ")] {
+            let found = counted(&metrics, family);
+            ensure!(found == wanted(way), "{family}: {found:?}, the workers {:?}", wanted(way));
+        }
+        let operations = metrics.by("ipfs_operations_total", &[("success", "true")], "operation");
+        ensure!(operations["add"] == ITEMS && operations["unpin"] == ITEMS, "{operations:?}");
+
+        // The page says the same of each peer.
+        let mut expected = metrics.by("http_client_requests_total", &[], "peer");
+        expected.extend(metrics.by("ipfs_operations_total", &[], "operation"));
+        expected.extend(metrics.by("db_client_operation_duration_seconds_count", &[], "system"));
+        wait::until("a sample of all calls", wait::WIDE, || {
+            let (_, body) = agent.get("/api/v1/table?by=peer&limit=1000").ok()?;
+            let table: Value = serde_json::from_str(&body).ok()?;
+            (table["total"]["requests"]["total"] == expected.values().sum::<u64>()).then_some(())
+        })?;
+        let page = browser::drive(&format!("http://{}/", agent.address()), "calls")?;
+        let mut shown = totals(&page["peer"], "requests_total");
+        shown.retain(|_, requests| *requests > 0);
+        ensure!(shown == expected, "peers: the page {shown:?}, /metrics {expected:?}");
+        let opaque = metrics.by("tls_opaque_bytes_total", &[("direction", "in")], "peer");
+        let received = totals(&page["peer"], "received_total");
+        ensure!(
+            !opaque.is_empty() && opaque.iter().all(|(peer, bytes)| received.get(peer) == Some(bytes)),
+            "{opaque:?}"
+        );
+        for panel in OUTGOING {
+            ensure!(page["charts"][panel]["shapes"].as_u64() > Some(0), "{panel} is empty: {}", page["charts"][panel]);
+        }
+
+        let cells = page["cells"].to_string();
+        ensure!(cells.contains("web") && cells.contains("team") && cells.contains("idle, accepted"), "{cells}");
+        let sent = totals(&page["connection"], "sent_total");
+        ensure!(sent.values().any(|bytes| *bytes == open.received), "{} is not among {sent:?}", open.received);
+        ensure!(page["ariaSort"] == "descending" && page["wider"] == 0, "{} {}", page["ariaSort"], page["wider"]);
+        ensure!(texts(&page["violations"]).is_empty() && texts(&page["console"]).is_empty(), "{}", page["console"]);
         Ok(())
     });
 }

@@ -1,8 +1,9 @@
 //! `hippius-agent top` in a real terminal, over real traffic.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use hippius_tests::agent::Agent;
 use hippius_tests::clients::raw::{Raw, request};
 use hippius_tests::config::Config;
@@ -11,7 +12,10 @@ use hippius_tests::lab::{self, Lab};
 use hippius_tests::metrics::Metrics;
 use hippius_tests::paths;
 use hippius_tests::pty::Terminal;
+use hippius_tests::servers::nginx::Nginx;
 use hippius_tests::servers::syscall::Syscall;
+use hippius_tests::{process, wait};
+use serde_json::Value;
 
 const LEFT: &str = "\x1b[D";
 const DOWN: &str = "\x1b[B";
@@ -119,6 +123,146 @@ fn the_terminal_is_set_back_and_errors_are_shown() {
         ensure!(screen.contains("alice"), "the last rows stay:\n{screen}");
         terminal.signal(libc::SIGTERM);
         ensure!(terminal.end()?.success() && !terminal.is_taken(), "the terminal is not set back");
+        Ok(())
+    });
+}
+
+/// Both ends of the server's connections as the kernel knows them (`ss`): by the client's port, the numbers of the
+/// server's socket and of the client's.
+fn sockets(port: u16) -> Result<BTreeMap<u16, (String, String)>> {
+    let listed = process::run(Command::new("ss").args(["-Htne", &format!("( sport = :{port} or dport = :{port} )")]))?;
+    let mut found: BTreeMap<u16, (String, String)> = BTreeMap::new();
+    for line in listed.lines().filter(|line| line.starts_with("ESTAB")) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let port_of = |word: &str| word.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+        let (local, peer) = (port_of(words[3]).context("local")?, port_of(words[4]).context("peer")?);
+        let socket = words.iter().find(|word| word.starts_with("sk:")).context("no number of the socket")?.to_string();
+        if local == port {
+            found.entry(peer).or_default().0 = socket;
+        } else {
+            found.entry(local).or_default().1 = socket;
+        }
+    }
+    Ok(found)
+}
+
+/// Way, state, account, requests, bytes received and sent of a row.
+type Shown = (String, String, String, u64, u64, u64);
+
+/// The rows of connections by their sockets, from the agent's document.
+fn connections(agent: &Agent, more: &str) -> Option<BTreeMap<String, Shown>> {
+    let (_, body) = agent.get(&format!("/api/v1/table?by=connection&limit=1000{more}")).ok()?;
+    let table: Value = serde_json::from_str(&body).ok()?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let rows = table["rows"].as_array()?.iter().map(|row| {
+        let (live, total) = (&row["connection"], |column: &str| row[column]["total"].as_u64().unwrap_or(0));
+        let shown = (
+            text(&live["way"]),
+            text(&live["state"]),
+            text(&live["main_account"]),
+            total("requests"),
+            total("received"),
+            total("sent"),
+        );
+        (text(&row["name"]), shown)
+    });
+    Some(rows.collect())
+}
+
+/// A large answer, which a client that does not read holds up.
+const LARGE: usize = 10 << 20;
+
+#[test]
+fn open_connections_are_shown_with_what_they_moved() {
+    lab::with_agent("top-connections", |lab| {
+        let nginx = Nginx::start(&lab.workdir)?;
+        let config = Config::with_calls()
+            .capture("discover = false")
+            .service_with("web", &[nginx.server.port], "s3", "behind_gateway = true")
+            .section("[[client]]\nname = \"tests\"\nprocess = \"top-*\"");
+        let agent = lab.agent(&config)?;
+        let account = |name: &str| format!("X-Hippius-Main-Account: {name}");
+        let mut alice = Raw::connect(nginx.server.address())?;
+        for _ in 0..7 {
+            alice.send(request("GET", "/k1", &[&account("alice")]))?;
+            alice.read_response()?;
+        }
+        let mut bob = Raw::connect(nginx.server.address())?;
+        bob.send(request("PUT", "/dav/part", &[&account("bob"), "Content-Length: 500000"]))?;
+        bob.send(vec![b'b'; 200_000])?;
+        let mut carol = Raw::connect(nginx.server.address())?;
+        carol.shrink_receive_buffer(4096)?;
+        carol.send(request("GET", &format!("/files/{LARGE}"), &[&account("carol")]))?;
+        carol.read_head()?;
+
+        let sockets = sockets(nginx.server.port)?;
+        let of = |raw: &Raw| -> Result<(String, String)> {
+            Ok(sockets.get(&raw.local_port()?).context("no socket of this port")?.clone())
+        };
+        let (named, carols) = ([of(&alice)?, of(&bob)?], of(&carol)?);
+        let row = |way: &str, state: &str, account: &str, requests: u64, received: u64, sent: u64| -> Shown {
+            (way.to_owned(), state.to_owned(), account.to_owned(), requests, received, sent)
+        };
+        // The same bytes seen from both ends, as the test has counted them; a client's end has no account.
+        let mut wanted = BTreeMap::new();
+        for ((server, client), (state, who, requests, raw)) in
+            named.iter().zip([("idle", "alice", 7, &alice), ("receive", "bob", 1, &bob)])
+        {
+            wanted.insert(server.clone(), row("in", state, who, requests, raw.sent, raw.received));
+            wanted.insert(client.clone(), row("out", state, "", requests, raw.received, raw.sent));
+        }
+        let mut last = None;
+        let agrees = wait::until("connections as the clients know them", wait::WIDE, || {
+            let mut rows = connections(&agent, "")?;
+            let carol = rows.get(&carols.0).is_some_and(|row| row.1 == "send" && row.2 == "carol" && row.3 == 1);
+            rows.retain(|socket, _| wanted.contains_key(socket));
+            let same = carol && rows == wanted;
+            last = Some(rows);
+            same.then_some(())
+        });
+        agrees.with_context(|| format!("expected {wanted:?}\nfound {last:?}"))?;
+
+        let (server, client) = (&named[0].0, &named[0].1);
+        let mut terminal = Terminal::start(top(&agent, &["--by", "connection", "--sort", "requests_total"])?, 150, 20)?;
+        let screen = terminal.until("alice first", |screen| {
+            screen.contains("Connections  live") && screen.lines().nth(3).is_some_and(|line| line.contains("sk:"))
+        })?;
+        ensure!(screen.contains(server.as_str()) && screen.contains(client.as_str()), "{server} {client}:\n{screen}");
+        terminal.send("/alice")?;
+        let screen = terminal.until("only alice", |screen| screen.contains("1 rows"))?;
+        let words = line(&screen, server);
+        ensure!(words[1..4] == ["web", "alice", "idle"], "{words:?}\n{screen}");
+        ensure!(words.contains(&"7") && screen.contains(&format!("{} B", alice.sent)), "{words:?}\n{screen}");
+        // A key behind Esc in one breath would be a key with Alt.
+        terminal.send("\x1b")?;
+        terminal.until("all rows", |screen| !screen.contains("/alice") && screen.contains("6 rows"))?;
+        terminal.send("/send\r")?;
+        terminal.until("by state", |screen| !line(screen, &carols.0).is_empty() && screen.contains("2 rows"))?;
+        // It has read everything: the connection is idle, and shows every byte.
+        carol.read_exact(LARGE)?;
+        terminal.send("\x1b")?;
+        terminal.until("all rows again", |screen| !screen.contains("/send"))?;
+        terminal.send("/carol\r")?;
+        terminal
+            .until("carol idle", |screen| line(screen, &carols.0).contains(&"idle") && screen.contains("10.0 MiB"))?;
+        let exact = row("in", "idle", "carol", 1, carol.sent, carol.received);
+        wait::until("all of carol's bytes", wait::WIDE, || {
+            (connections(&agent, "&search=carol")?.get(&carols.0) == Some(&exact)).then_some(())
+        })?;
+        drop(alice);
+        let gone = || (!connections(&agent, "")?.contains_key(server)).then_some(());
+        wait::until("the end of a connection", wait::WIDE, gone)?;
+
+        // The calls that are over, by whom they went to.
+        terminal.send("\x1b")?;
+        terminal.until("no search", |screen| !screen.contains("/carol"))?;
+        terminal.send("l")?;
+        let peer = format!("test:{}", nginx.server.port);
+        let words = |screen: &str| line(screen, &peer).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let screen = terminal.until("peers", |screen| words(screen).get(3).is_some_and(|total| total == "8"))?;
+        ensure!(screen.contains("Outgoing calls") && words(&screen)[1] == "http", "{screen}");
+        terminal.send("q")?;
+        ensure!(terminal.end()?.success(), "top failed");
         Ok(())
     });
 }

@@ -8,15 +8,17 @@ use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
 use super::tls::Tls;
-use super::{gauges::Gauges, settings};
+use super::{gauges::Gauges, history, settings};
 use crate::config::Config;
 use crate::decode::http1::HeadBuffer;
+use crate::export::page::Overview;
 use crate::kernel::clock::monotonic_ns;
 use crate::kernel::loader::Probes;
 use crate::kernel::record::{Item, Record, fetch_next};
 use crate::kernel::watch::{self, Watch};
 use crate::pipeline::{Pipeline, Source};
 use crate::record::agent::AgentMetrics;
+use crate::record::history::connections::View;
 use crate::record::series::{Batch, Recorder};
 
 /// How long the thread sleeps when the ring is quiet. The kernel side wakes it earlier when much waits.
@@ -53,6 +55,8 @@ pub struct Capture {
     pub applied: Arc<ArcSwap<Config>>,
     /// Families about the agent itself.
     pub metrics: Arc<AgentMetrics>,
+    /// Where connections are shown.
+    pub overview: Arc<Overview>,
     /// Runs the lookups of accounts.
     pub runtime: Handle,
     /// The agent's own port.
@@ -91,6 +95,10 @@ impl Capture {
                 self.recorder.tick(now_ns);
                 self.pipeline.forget_idle(&mut self.recorder.batch(), now_ns, IDLE);
                 gauges.update(&self.probes.controls, &mut self.pipeline);
+                if self.overview.connections().wanted() {
+                    let view = self.pipeline.look(now_ns);
+                    self.overview.connections().show(View { unix_s: history::now().unix_s, ..view });
+                }
                 self.probes.flush_log();
                 self.end_sessions(&mut heads);
             }

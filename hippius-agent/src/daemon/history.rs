@@ -25,7 +25,8 @@ pub async fn sample(overview: Arc<Overview>, exposition: Arc<Exposition>) {
     }
 }
 
-fn now() -> Moment {
+/// The moment on both clocks.
+pub fn now() -> Moment {
     let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     Moment { unix_s, monotonic_ns: monotonic_ns() }
 }

@@ -76,7 +76,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     privileges::drop_capabilities()?;
     let runtime = runtime()?;
     let mut poller = Poller::new(runtime.handle().clone());
-    let (server, metrics, recorder, readiness) = serve(&runtime, &config, &poller)?;
+    let (server, metrics, recorder, readiness, overview) = serve(&runtime, &config, &poller)?;
     let address = server.local_addr()?;
     let backend = probes.backend.name();
     for (other, why) in &probes.refused {
@@ -94,6 +94,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
         config,
         applied: Arc::clone(&applied),
         metrics: Arc::clone(&metrics),
+        overview,
         runtime: runtime.handle().clone(),
         own_port: address.port(),
     };
@@ -124,7 +125,7 @@ fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).max_blocking_threads(4).enable_all().build()
 }
 
-type Serving = (Server, Arc<AgentMetrics>, Recorder, Readiness);
+type Serving = (Server, Arc<AgentMetrics>, Recorder, Readiness, Arc<Overview>);
 
 fn serve(runtime: &Runtime, config: &Config, poller: &Poller) -> Result<Serving, DaemonError> {
     let build = Build { version: version::VERSION, revision: version::REVISION, rustc: version::RUSTC };
@@ -137,8 +138,8 @@ fn serve(runtime: &Runtime, config: &Config, poller: &Poller) -> Result<Serving,
     let overview = Arc::new(Overview::default());
     let bind = Server::bind(server_config, Arc::clone(&exposition), Arc::clone(&overview), readiness.clone());
     let server = runtime.block_on(bind)?;
-    runtime.spawn(history::sample(overview, exposition));
-    Ok((server, metrics, recorder, readiness))
+    runtime.spawn(history::sample(Arc::clone(&overview), exposition));
+    Ok((server, metrics, recorder, readiness, overview))
 }
 
 /// The thread that drains the ring.

@@ -46,6 +46,20 @@ impl MessageBytes {
     }
 }
 
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// No exchange is under way.
+    #[default]
+    Idle,
+    /// A request is on its way.
+    Receive,
+    /// The request is there, the response is not.
+    Process,
+    /// The response is on its way.
+    Send,
+}
+
 /// Number of an exchange, as the owner of this stage's events keeps them.
 pub type ExchangeId = u32;
 

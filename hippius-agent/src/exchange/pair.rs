@@ -6,7 +6,7 @@ use hippius_common::flow::{FlowHeader, Side, flag, phase};
 use hippius_common::loss;
 
 use super::message::Message;
-use super::{Answers, Direction, Event, ExchangeId, Finished, Framing, Outcome};
+use super::{Answers, Direction, Event, ExchangeId, Finished, Framing, Outcome, Stage};
 use crate::decode::http1::{RequestHead, ResponseHead};
 
 /// Most requests that wait on one connection; a client that pipelines more is not answered in order by any server.
@@ -51,6 +51,16 @@ impl Exchanges {
     /// Whether nothing is under way.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// What the oldest exchange is waiting for.
+    pub fn stage(&self) -> Stage {
+        match self.waiting.front() {
+            None => Stage::Idle,
+            Some(front) if front.response.is_some() => Stage::Send,
+            Some(front) if front.request.complete => Stage::Process,
+            Some(_) => Stage::Receive,
+        }
     }
 
     /// A request head was seen at position `at`.

@@ -144,7 +144,7 @@ const INDEX: &str = "\
 /  overview page
 /metrics  all metrics, for Prometheus
 /api/v1/overview  what the page draws, as JSON
-/api/v1/table  rows by account, operation, handler or service, as JSON
+/api/v1/table  rows by account, operation, handler, service, peer or connection, as JSON
 /healthz  200 while the process runs
 /readyz  200 while the probes are attached
 ";

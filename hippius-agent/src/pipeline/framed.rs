@@ -5,7 +5,7 @@ use hippius_common::flow::{FlowHeader, Side, kind};
 use super::Source;
 use crate::connection::{Connection, RequestTaken, ResponseTaken};
 use crate::decode::http1::{HeadBuffer, RequestHead, ResponseHead};
-use crate::exchange::{Event, ExchangeId, Exchanges};
+use crate::exchange::{Event, ExchangeId, Exchanges, Stage};
 use crate::kernel::record::Record;
 use crate::record::agent::AgentMetrics;
 
@@ -64,6 +64,11 @@ impl Framed {
     /// Whether no exchange is under way.
     pub fn is_idle(&self) -> bool {
         self.exchanges.is_idle()
+    }
+
+    /// What the oldest exchange is waiting for.
+    pub fn stage(&self) -> Stage {
+        self.exchanges.stage()
     }
 
     /// Records that never came, told by the numbers of heads.

@@ -17,6 +17,8 @@ use super::services::Service;
 pub struct Open {
     /// Index of its service.
     pub service: u32,
+    /// Number of its connection's socket.
+    pub cookie: u64,
     /// Operation and handler.
     pub class: Class,
     /// Method label.
@@ -57,6 +59,7 @@ impl Open {
     pub fn new(service: u32, method: &'static str, now_ns: u64) -> Self {
         Self {
             service,
+            cookie: 0,
             class: Class::UNKNOWN,
             method,
             claim: Claim::Anonymous,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::placed::Placed;
 use crate::attribute::rules::{Profile as RuleProfile, RuleSet};
@@ -17,6 +18,8 @@ use crate::record::series::Batch;
 /// A service as the pipeline uses it.
 #[derive(Debug)]
 pub struct Service {
+    /// Its name.
+    pub name: Arc<str>,
     /// Its label.
     pub id: ServiceId,
     /// Reads operation and handler.
@@ -92,7 +95,7 @@ impl Services {
             None if config.capture.discover => {
                 let name = format!("{}:{port}", comm.as_deref().unwrap_or("unknown"));
                 let id = numbered(config, batch, &name, container.as_deref());
-                Some((self.discovered(config, id), name))
+                Some((self.discovered(config, id, &name), name))
             }
             None => None,
         };
@@ -115,6 +118,7 @@ impl Services {
         let hosts: Vec<String> = service.virtual_hosts.iter().map(|host| host.to_string()).collect();
         let operations: Vec<RouteRule> = config.operations_of(service).map(route).collect();
         let built = Service {
+            name: (&*service.name).into(),
             id,
             classifier: classifier(classes, &hosts, &operations),
             rules: RuleSet::new(rules, service.behind_gateway),
@@ -126,12 +130,13 @@ impl Services {
         self.add(built)
     }
 
-    fn discovered(&mut self, config: &Config, id: ServiceId) -> u32 {
+    fn discovered(&mut self, config: &Config, id: ServiceId, name: &str) -> u32 {
         if let Some(index) = self.numbered.get(&id) {
             return *index;
         }
         let operations: Vec<RouteRule> = config.operations.iter().map(route).collect();
         let built = Service {
+            name: name.into(),
             id,
             classifier: classifier(Profile::Http, &[], &operations),
             rules: RuleSet::new(RuleProfile::Http, false),

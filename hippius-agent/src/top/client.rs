@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
-use crate::record::history::answer::{Row, Table, VERSION};
+use crate::record::history::answer::{Live, Row, Table, VERSION};
 use crate::record::history::table::Ask;
 
 /// Environment variable that may hold the password.
@@ -210,7 +210,9 @@ fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, ClientError> {
 /// Names come from outside and go to a terminal: no control character passes.
 fn printable(row: Row) -> Row {
     let clean = |text: String| text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    Row { name: clean(row.name), group: clean(row.group), ..row }
+    // Of a connection, all texts but the account are the agent's own words.
+    let connection = row.connection.map(|live| Live { main_account: clean(live.main_account), ..live });
+    Row { name: clean(row.name), group: clean(row.group), connection, ..row }
 }
 
 impl From<ClientError> for io::Error {

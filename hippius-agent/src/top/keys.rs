@@ -66,13 +66,22 @@ impl Screen {
 
     /// What sorts the columns that are there, from left to right.
     pub fn sorts(&self) -> &'static [Sort] {
-        use Sort::{Failed, FailedTotal, Name, P95, Received, ReceivedTotal, Requests, RequestsTotal, Sent, SentTotal};
+        use Sort::{
+            Age, Failed, FailedTotal, MainAccount, Name, P50, P95, P99, Received, ReceivedTotal, Requests,
+            RequestsTotal, Sent, SentTotal, State,
+        };
         const COUNTS: [Sort; 5] = [Name, Requests, RequestsTotal, Failed, FailedTotal];
         const ACCOUNTS: [Sort; 9] =
             [Name, Requests, RequestsTotal, Failed, FailedTotal, Received, ReceivedTotal, Sent, SentTotal];
         const PLACES: [Sort; 10] =
             [Name, Requests, RequestsTotal, Failed, FailedTotal, Received, ReceivedTotal, Sent, SentTotal, P95];
+        const PEERS: [Sort; 11] =
+            [Name, Requests, RequestsTotal, Failed, FailedTotal, Received, ReceivedTotal, Sent, SentTotal, P50, P99];
+        const CONNECTIONS: [Sort; 10] =
+            [Name, MainAccount, State, Age, Requests, RequestsTotal, Received, ReceivedTotal, Sent, SentTotal];
         match self.ask.by {
+            By::Peer => &PEERS,
+            By::Connection => &CONNECTIONS,
             By::Operation => &COUNTS,
             By::Account | By::Subaccount => &ACCOUNTS,
             By::Handler | By::Service => &PLACES,
@@ -98,6 +107,8 @@ impl Screen {
             KeyCode::Char('o') => return self.by(By::Operation),
             KeyCode::Char('e') => return self.by(By::Handler),
             KeyCode::Char('s') => return self.by(By::Service),
+            KeyCode::Char('l') => return self.by(By::Peer),
+            KeyCode::Char('c') => return self.by(By::Connection),
             KeyCode::Tab => return self.by(next(&By::ALL.map(|(_, by)| by), self.ask.by, 1)),
             KeyCode::BackTab => return self.by(next(&By::ALL.map(|(_, by)| by), self.ask.by, -1)),
             KeyCode::Left | KeyCode::Char('<') => return self.sort(-1),

@@ -1,8 +1,7 @@
-//! `hippius-agent top`: the busiest accounts, operations, endpoints or services in a terminal.
+//! `hippius-agent top`: the busiest accounts, operations, endpoints, services, peers or connections in a terminal.
 //!
 //! It reads the table document of a running agent over HTTP, sorted and searched there, so that a terminal over a slow
-//! line gets the rows that it shows and no more. There is no view by connection: the agent counts by service, not by
-//! peer, and an address would be a label that every client chooses.
+//! line gets the rows that it shows and no more.
 
 pub mod client;
 pub mod keys;

@@ -18,10 +18,14 @@ const NAME_WIDTH: u16 = 18;
 /// Width of a number.
 const NUMBER_WIDTH: u16 = 10;
 
-const HELP: [&str; 12] = [
+/// Width of an account beside the name.
+const ACCOUNT_WIDTH: u16 = 16;
+
+const HELP: [&str; 14] = [
     "a  accounts            u  subaccounts",
     "o  S3 operations       e  endpoints",
-    "s  services            Tab  the next of them",
+    "s  services            l  outgoing calls, by peer",
+    "c  connections         Tab  the next of them",
     "",
     "← →    sort by the column on the left or right",
     "r      the other way round",
@@ -31,6 +35,7 @@ const HELP: [&str; 12] = [
     "q      leave",
     "",
     "Rates are those of the last interval, totals since the agent started.",
+    "A connection is named by its socket, as `ss -e` names it (sk:…).",
 ];
 
 /// Draws everything.
@@ -87,6 +92,9 @@ fn summary(screen: &Screen) -> Vec<Line<'static>> {
         parts.extend([Span::styled(format!("{name} "), dim), Span::raw(format!("{rate}/s  "))]);
     }
     parts.push(Span::styled(format!("{} rows", table.matching), dim));
+    if table.left_out > 0 {
+        parts.push(Span::styled(format!(", {} quieter ones left out", table.left_out), dim));
+    }
     let search = match (screen.typing, screen.ask.search.as_str()) {
         (true, search) => Line::from(vec![Span::raw(format!("/{search}")), Span::styled(" ", bold.reversed())]),
         (false, "") => Line::default(),
@@ -97,15 +105,14 @@ fn summary(screen: &Screen) -> Vec<Line<'static>> {
 
 fn table(frame: &mut Frame<'_>, area: Rect, screen: &Screen) {
     let columns = columns(screen, area.width);
-    let numbers = columns.len().saturating_sub(1) as u16;
-    let name_width = area.width.saturating_sub(numbers * (NUMBER_WIDTH + 1)).max(NAME_WIDTH);
+    let name_width = area.width.saturating_sub(others(&columns)).max(NAME_WIDTH);
     let widths = columns.iter().map(|sort| match sort {
         Sort::Name => Constraint::Length(name_width),
-        _ => Constraint::Length(NUMBER_WIDTH),
+        sort => Constraint::Length(width(*sort)),
     });
     let head = columns.iter().map(|sort| {
         let mine = *sort == screen.ask.sort;
-        let arrow = match (mine, screen.ask.reverse != (*sort == Sort::Name)) {
+        let arrow = match (mine, screen.ask.reverse != is_text(*sort)) {
             (false, _) => "",
             (true, false) => "↓",
             (true, true) => "↑",
@@ -133,8 +140,18 @@ fn table(frame: &mut Frame<'_>, area: Rect, screen: &Screen) {
 /// The columns that fit: totals go first, the one that sorts stays.
 fn columns(screen: &Screen, width: u16) -> Vec<Sort> {
     let mut columns = screen.sorts().to_vec();
-    let fits = |columns: &[Sort]| NAME_WIDTH + (columns.len() as u16 - 1) * (NUMBER_WIDTH + 1) <= width;
-    let least = [Sort::FailedTotal, Sort::SentTotal, Sort::ReceivedTotal, Sort::P95, Sort::RequestsTotal, Sort::Failed];
+    let fits = |columns: &[Sort]| NAME_WIDTH + others(columns) <= width;
+    let least = [
+        Sort::FailedTotal,
+        Sort::Age,
+        Sort::SentTotal,
+        Sort::ReceivedTotal,
+        Sort::P50,
+        Sort::P95,
+        Sort::P99,
+        Sort::RequestsTotal,
+        Sort::Failed,
+    ];
     for column in least {
         if fits(&columns) {
             break;
@@ -148,16 +165,29 @@ fn columns(screen: &Screen, width: u16) -> Vec<Sort> {
     columns
 }
 
+fn width(sort: Sort) -> u16 {
+    if sort == Sort::MainAccount { ACCOUNT_WIDTH } else { NUMBER_WIDTH }
+}
+
+/// What the columns behind the name take, with the spaces before them.
+fn others(columns: &[Sort]) -> u16 {
+    columns.iter().filter(|sort| **sort != Sort::Name).map(|sort| width(*sort) + 1).sum()
+}
+
+fn is_text(sort: Sort) -> bool {
+    matches!(sort, Sort::Name | Sort::MainAccount | Sort::State)
+}
+
 fn align(text: String, sort: Sort) -> Cell<'static> {
     let line = Line::from(text);
-    Cell::from(if sort == Sort::Name { line } else { line.right_aligned() })
+    Cell::from(if is_text(sort) { line } else { line.right_aligned() })
 }
 
 fn keys(screen: &Screen) -> Line<'static> {
     let text = if screen.typing {
         "Enter keep  Esc clear"
     } else {
-        "a accounts  u subaccounts  o operations  e endpoints  s services  ←→ sort  r reverse  / find  ? keys  q leave"
+        "a accounts  u sub  o operations  e endpoints  s services  l calls  c connections  ←→ sort  r reverse  / find  ? keys  q leave"
     };
     Line::from(Span::styled(text, Style::new().add_modifier(Modifier::DIM)))
 }
@@ -169,6 +199,8 @@ fn words(by: By) -> &'static str {
         By::Operation => "S3 operations",
         By::Handler => "Endpoints",
         By::Service => "Services",
+        By::Peer => "Outgoing calls",
+        By::Connection => "Connections",
     }
 }
 
@@ -185,7 +217,12 @@ fn title(by: By, sort: Sort) -> &'static str {
         Sort::ReceivedTotal => "in",
         Sort::Sent => "out/s",
         Sort::SentTotal => "out",
+        Sort::P50 => "p50",
         Sort::P95 => "p95",
+        Sort::P99 => "p99",
+        Sort::Age => "open for",
+        Sort::State => "state",
+        Sort::MainAccount => "account",
     }
 }
 
@@ -201,7 +238,30 @@ fn text(row: &Row, sort: Sort, width: usize) -> String {
         Sort::FailedTotal => row.failed.total.to_string(),
         Sort::ReceivedTotal => bytes(row.received.total as f64),
         Sort::SentTotal => bytes(row.sent.total as f64),
-        Sort::P95 => row.p95_s.map_or_else(|| "–".to_owned(), seconds),
+        Sort::P50 => row.p50_s.map_or_else(none, seconds),
+        Sort::P95 => row.p95_s.map_or_else(none, seconds),
+        Sort::P99 => row.p99_s.map_or_else(none, seconds),
+        Sort::Age => row.connection.as_ref().map_or_else(none, |live| age(live.age_s)),
+        Sort::State => row.connection.as_ref().map_or_else(none, |live| live.state.clone()),
+        Sort::MainAccount => {
+            let account = row.connection.as_ref().map(|live| &*live.main_account).filter(|account| !account.is_empty());
+            let room = if width == usize::MAX { width } else { ACCOUNT_WIDTH.into() };
+            account.map_or_else(none, |account| shorten(account, room))
+        }
+    }
+}
+
+fn none() -> String {
+    "–".to_owned()
+}
+
+/// Whole units: nobody counts the seconds of a day.
+fn age(seconds: f64) -> String {
+    match seconds {
+        ..120.0 => format!("{seconds:.0} s"),
+        120.0..7200.0 => format!("{:.0} min", seconds / 60.0),
+        7200.0..172_800.0 => format!("{:.0} h", seconds / 3600.0),
+        _ => format!("{:.0} d", seconds / 86_400.0),
     }
 }
 

@@ -1,5 +1,6 @@
-//! The agent at work on this machine: an S3 server with several accounts, Redis, an IPFS node with a worker, signed traffic
-//! of every kind, and a table of what the agent says, until Ctrl-C. Everything it starts ends with it.
+//! The agent at work on this machine: an S3 server with several accounts, Redis, Postgres, an IPFS node and workers with
+//! queues, signed traffic of every kind, and a table of what the agent says, until Ctrl-C. Everything it starts ends with
+//! it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,10 +15,10 @@ use hippius_tests::clients::{boto, curl};
 use hippius_tests::config::Config;
 use hippius_tests::metrics::Metrics;
 use hippius_tests::servers::Server;
-use hippius_tests::servers::ipfs::Ipfs;
 use hippius_tests::servers::redis::Redis;
 use hippius_tests::servers::s3::{self, KeyPair};
 use hippius_tests::workdir::Workdir;
+use hippius_tests::workers::Workers;
 use hippius_tests::{bpf, wait};
 
 #[derive(Parser)]
@@ -45,15 +46,15 @@ fn main() -> Result<()> {
         unsafe { libc::signal(signal, stop as extern "C" fn(libc::c_int) as libc::sighandler_t) };
     }
     let workdir = Workdir::new("demo")?;
-    println!("starting an S3 server, Redis and an IPFS node …");
+    println!("starting an S3 server, Redis, Postgres, an IPFS node and workers …");
     let redis = Redis::start(&workdir)?;
     let keys = accounts(&redis)?;
     let server = s3::verified(&workdir, &keys)?;
-    let ipfs = Ipfs::start(&workdir)?;
-    let mut agent = Agent::start(config(&workdir, &server, &redis)?.text(), &workdir)?;
+    let workers = Workers::start(&workdir, &redis, &format!("http://{}/no-bucket/no-key", server.address()))?;
+    let mut agent = Agent::start(config(&workdir, &server, &redis, &workers)?.text(), &workdir)?;
     println!("metrics: http://{0}/metrics   overview: http://{0}/   Ctrl-C ends everything", agent.address());
 
-    let _worker = ipfs.busy(&format!("http://{}/no-bucket/no-key", server.address()), &workdir)?;
+    let _work = workers.work(&workdir)?;
     let traffic = Traffic::start(&server, keys);
     let end = arguments.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let over = || STOP.load(Ordering::Relaxed) || end.is_some_and(|end| Instant::now() > end);
@@ -93,14 +94,19 @@ fn accounts(redis: &Redis) -> Result<Vec<KeyPair>> {
     Ok(pairs.iter().map(|access| KeyPair::new(access, "demo-secret")).collect())
 }
 
-fn config(workdir: &Workdir, server: &Server, redis: &Redis) -> Result<Config> {
+fn config(workdir: &Workdir, server: &Server, redis: &Redis, workers: &Workers) -> Result<Config> {
     let accounts =
         "[[account]]\naccess_key = \"hip_demo_static\"\nmain_account = \"team-static\"\nsubaccount_id = \"demo\"\n";
     let file = workdir.write("accounts.toml", accounts)?.display().to_string();
     let url = redis.url();
-    let config = Config::new().service_with("s3", &[server.port], "s3", "").section(Ipfs::client());
+    let config = Config::new().service_with("s3", &[server.port], "s3", "").section(Workers::client());
     let config = config.section(&format!(
         "[attribution.static]\nfile = {file:?}\n[attribution.redis]\nauth_url = {url:?}\naccounts_url = {url:?}"
+    ));
+    let config = config.section(&format!(
+        "[[postgres]]\nname = \"main\"\nurl = {:?}\nprofile = \"hippius-2025\"\ninterval_ms = 1000\nslow_interval_s = 5\n\
+         accounts_interval_s = 5",
+        workers.postgres.url()
     ));
     Ok(config.section(&format!(
         "[[redis]]\nname = \"main\"\nurl = {url:?}\nprofile = \"hippius-2025\"\ninterval_ms = 1000\nsweep_interval_s = 5"
@@ -162,4 +168,7 @@ fn show(metrics: &Metrics) {
     let calls = metrics.by("ipfs_operations_total", &[("success", "true")], "operation");
     let list: Vec<String> = calls.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!("IPFS: {}", list.join(", "));
+    let queues = metrics.by("queue_dequeued_total", &[], "queue_name");
+    let list: Vec<String> = queues.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    println!("taken out of queues: {}", list.join(", "));
 }

@@ -5,7 +5,6 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::Server;
-use crate::process::Process;
 use crate::workdir::Workdir;
 use crate::{node, paths, ports, python};
 
@@ -25,19 +24,15 @@ impl Ipfs {
         Ok(Self { server: Server::start("ipfs", command, port, workdir)?, gateway_port })
     }
 
-    /// A worker that stores and reads there, and asks `other` for something: it waits for the end of its input, and goes
-    /// on for ever unless `rounds` says otherwise.
-    pub fn worker(&self, other: &str, rounds: Option<u64>) -> Result<Command> {
+    /// A worker that stores and reads there, and asks `other` for something: it waits for the end of its input.
+    pub fn worker(&self, other: &str, rounds: u64) -> Result<Command> {
         let mut worker = Command::new(python::program("python")?);
         worker.arg(paths::apps().join("ipfs_worker.py"));
-        worker.args([self.server.port, self.gateway_port].map(|port| port.to_string())).arg(other);
-        worker.args(rounds.map(|rounds| rounds.to_string()));
+        worker
+            .args([self.server.port, self.gateway_port].map(|port| port.to_string()))
+            .arg(other)
+            .arg(rounds.to_string());
         Ok(worker)
-    }
-
-    /// The same in the background.
-    pub fn busy(&self, other: &str, workdir: &Workdir) -> Result<Process> {
-        Process::spawn("ipfs-worker", self.worker(other, None)?, workdir)
     }
 
     /// The section of the configuration that means the workers.

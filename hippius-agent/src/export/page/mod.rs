@@ -4,6 +4,7 @@
 //! [`History`], so that somebody who looks at the page costs neither the recorder nor a scrape anything.
 
 mod assets;
+mod live;
 mod query;
 
 use std::collections::HashMap;
@@ -16,9 +17,11 @@ use flate2::write::GzEncoder;
 use tokio::sync::Semaphore;
 
 use super::exposition::Exposition;
+use crate::record::history::table::{Ask, By};
 use crate::record::history::{History, Moment};
 
 pub use assets::{Asset, POLICY};
+pub use live::Board;
 pub use query::QueryError;
 use query::Question;
 
@@ -37,6 +40,7 @@ pub struct Overview {
     history: Mutex<History>,
     /// Answers since the last sample, by path and query.
     kept: Mutex<HashMap<String, Bytes>>,
+    connections: Board,
     runs: Semaphore,
 }
 
@@ -53,7 +57,12 @@ pub enum DocumentError {
 
 impl Default for Overview {
     fn default() -> Self {
-        Self { history: Mutex::default(), kept: Mutex::default(), runs: Semaphore::new(MAX_RUNS) }
+        Self {
+            history: Mutex::default(),
+            kept: Mutex::default(),
+            connections: Board::default(),
+            runs: Semaphore::new(MAX_RUNS),
+        }
     }
 }
 
@@ -65,6 +74,11 @@ impl Overview {
         lock(&self.kept).clear();
     }
 
+    /// Where looks at the connections are left.
+    pub fn connections(&self) -> &Board {
+        &self.connections
+    }
+
     /// Whether `path` is that of a document.
     pub fn has(path: &str) -> bool {
         Question::has(path)
@@ -73,6 +87,11 @@ impl Overview {
     /// The document of `path` and `query` as JSON, compressed if `gzip`.
     pub async fn document(self: &Arc<Self>, path: &str, query: &str, gzip: bool) -> Result<Document, DocumentError> {
         let question = Question::read(path, query)?;
+        if let Question::Table(ask) = &question
+            && ask.by == By::Connection
+        {
+            return Ok(packed(self.look(ask.clone()).await.ok_or(DocumentError::Failed)?, gzip));
+        }
         let key = format!("{path}?{query}");
         let kept = lock(&self.kept).get(&key).cloned();
         let whole = match kept {
@@ -85,8 +104,15 @@ impl Overview {
                 made.await.ok().flatten().ok_or(DocumentError::Failed)?
             }
         };
-        let packed = (gzip && whole.len() >= COMPRESS_BYTES).then(|| compress(&whole)).flatten();
-        Ok(Document { gzip: packed.is_some(), body: packed.unwrap_or(whole) })
+        Ok(packed(whole, gzip))
+    }
+
+    /// The rows of connections. They are never the same twice, so that none are kept.
+    async fn look(&self, ask: Ask) -> Option<Bytes> {
+        let view = self.connections.view().await?;
+        let _run = self.runs.acquire().await.ok()?;
+        let made = tokio::task::spawn_blocking(move || serde_json::to_vec(&view.table(&ask)));
+        made.await.ok()?.ok().map(Bytes::from)
     }
 
     fn make(&self, question: &Question, key: String) -> Option<Bytes> {
@@ -112,6 +138,11 @@ pub struct Document {
     pub body: Bytes,
     /// Whether they are compressed.
     pub gzip: bool,
+}
+
+fn packed(whole: Bytes, gzip: bool) -> Document {
+    let packed = (gzip && whole.len() >= COMPRESS_BYTES).then(|| compress(&whole)).flatten();
+    Document { gzip: packed.is_some(), body: packed.unwrap_or(whole) }
 }
 
 fn compress(whole: &[u8]) -> Option<Bytes> {

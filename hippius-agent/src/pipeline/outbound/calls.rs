@@ -160,6 +160,14 @@ impl Line {
         Arc::clone(&self.peer(peers, agent, host.as_deref()).name)
     }
 
+    /// Who is there, for somebody who looks: nothing is counted by it.
+    pub fn shown(&self, peers: &Peers) -> Arc<str> {
+        match &self.last {
+            Some((_, peer)) => Arc::clone(&peer.name),
+            None => peers.find(&self.place, None).name,
+        }
+    }
+
     /// The configuration has changed: its peers may be others.
     pub fn forget(&mut self) {
         self.last = None;

@@ -16,10 +16,12 @@ use super::framed::{Framed, audit};
 use crate::config::Config;
 use crate::decode::http1::HeadBuffer;
 use crate::exchange::Event;
-use crate::exchange::wire::Session;
 use crate::exchange::wire::queues::Queues;
+use crate::exchange::wire::{Session, System};
 use crate::kernel::record::Record;
+use crate::pipeline::live::Life;
 use crate::record::agent::AgentMetrics;
+use crate::record::history::connections::Line as Shown;
 use crate::record::sample::Direction;
 use accounts::Counting;
 use calls::{Calling, Calls, Line};
@@ -54,6 +56,7 @@ struct Watched {
     /// Of a TLS session: its socket is known.
     joined: bool,
     moved_ns: u64,
+    life: Life,
 }
 
 impl Outbound {
@@ -105,7 +108,8 @@ impl Outbound {
             return;
         }
         let framed = Framed::default();
-        let watched = Watched { line, framed, session: None, opaque: [0, 0], joined: false, moved_ns: now_ns };
+        let life = Life::new(now_ns);
+        let watched = Watched { line, framed, session: None, opaque: [0, 0], joined: false, moved_ns: now_ns, life };
         self.connections.insert(cookie, Some(Box::new(watched)));
     }
 
@@ -156,8 +160,10 @@ impl Outbound {
             self.http(&mut watched, heads, record, source, counting);
         } else if source == Source::Ring {
             // A sweep would show bytes before those that are still on the ring.
-            self.wire.take(&mut watched.session, record);
+            let operations = self.wire.take(&mut watched.session, record);
+            watched.life.asked(operations);
         }
+        watched.life.saw(header);
         watched.moved_ns = now_ns;
         if header.kind == kind::CLOSE {
             self.closed(watched, record);
@@ -213,6 +219,28 @@ impl Outbound {
         if header.kind == kind::CLOSE {
             audit(header, &self.agent);
         }
+    }
+
+    /// What is kept of the connections, by socket cookie.
+    pub fn lives(&self) -> impl Iterator<Item = (u64, &Life)> {
+        self.connections.iter().filter_map(|(cookie, place)| place.as_ref().map(|watched| (*cookie, &watched.life)))
+    }
+
+    /// The line of one connection.
+    pub fn line(&self, cookie: u64, now_ns: u64) -> Option<Shown> {
+        let watched = self.connections.get(&cookie)?.as_ref()?;
+        let peer = watched.line.shown(&self.peers);
+        let state = match &watched.session {
+            Some(session) => session.system().map_or("other", System::name),
+            None if watched.opaque != [0, 0] => "tls",
+            None => watched.life.state(watched.framed.stage()),
+        };
+        Some(watched.life.line(cookie, true, &peer, state, now_ns))
+    }
+
+    /// A look at the connections is over.
+    pub fn looked(&mut self) {
+        self.connections.values_mut().flatten().for_each(|watched| watched.life.looked());
     }
 
     /// Forgets connections that have not moved for `limit` nanoseconds: their last record was lost.

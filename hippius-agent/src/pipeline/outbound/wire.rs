@@ -40,8 +40,8 @@ impl Wire {
         self.counters = self.queues.names().map(|name| wire.queue(name)).collect();
     }
 
-    /// Takes one record: a request's bytes, then those of the response behind it.
-    pub fn take(&mut self, session: &mut Option<Box<Session>>, record: &Record<'_>) {
+    /// Takes one record: a request's bytes, then those of the response behind it. Returns how many operations it ended.
+    pub fn take(&mut self, session: &mut Option<Box<Session>>, record: &Record<'_>) -> u64 {
         let header = &record.header;
         let session = session.get_or_insert_with(|| Box::new(begin(header)));
         let (queues, events) = (&self.queues, &mut self.events);
@@ -57,7 +57,7 @@ impl Wire {
             audit(header, &self.agent);
         }
         self.bytes(session, header.kind == kind::CLOSE);
-        self.apply();
+        self.apply()
     }
 
     /// Nothing more comes of this connection.
@@ -86,11 +86,13 @@ impl Wire {
         }
     }
 
-    fn apply(&mut self) {
+    fn apply(&mut self) -> u64 {
+        let mut operations = 0;
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
             match event {
                 Event::Operation(operation) => {
+                    operations += 1;
                     let (system, name) = (operation.system, operation.operation);
                     let wire = &self.agent.wire;
                     let durations =
@@ -121,6 +123,7 @@ impl Wire {
             }
         }
         self.events = events;
+        operations
     }
 
     fn lost(&self, reason: &str, count: u64) {

@@ -148,7 +148,7 @@ pub struct Source {
     pub errors: f64,
 }
 
-/// Rows of accounts, operations, handlers or services.
+/// Rows of accounts, operations, handlers, services, peers or connections.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Table {
     /// [`VERSION`].
@@ -157,22 +157,27 @@ pub struct Table {
     pub sampled_at_s: f64,
     /// Seconds that the rates are about.
     pub interval_s: f64,
-    /// What a row is: `account`, `subaccount`, `operation`, `handler` or `service`.
+    /// What a row is: `account`, `subaccount`, `operation`, `handler`, `service`, `peer` or `connection`.
     pub by: String,
     /// Rows that match, those beyond the limit included.
     pub matching: usize,
+    /// Connections that were less active than those that the rows were taken from.
+    #[serde(default)]
+    pub left_out: usize,
     /// Sums over all rows that match.
     pub total: Row,
     /// The rows, sorted as asked.
     pub rows: Vec<Row>,
 }
 
-/// A row: what was counted since the agent started, and how much of it came per second in the last interval.
+/// A row: what was counted since the agent started (of a connection: since it was first seen), and how much of it came
+/// per second in the last interval.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// Account, operation, handler or service.
+    /// Account, operation, handler, service, peer or connection.
     pub name: String,
-    /// The account of a subaccount, the service of an operation or handler.
+    /// The account of a subaccount; the service of an operation or handler; what a peer is called by; the service or the
+    /// peer of a connection.
     pub group: String,
     /// Finished exchanges, or S3 operations.
     pub requests: Rate,
@@ -184,6 +189,34 @@ pub struct Row {
     pub sent: Rate,
     /// 95th percentile of the duration over the last minute, in seconds; handlers and services only.
     pub p95_s: Option<f64>,
+    /// Median of the duration over the last minute, in seconds; peers only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50_s: Option<f64>,
+    /// 99th percentile likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_s: Option<f64>,
+    /// What only a connection has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<Live>,
+}
+
+/// What is known of a connection besides its numbers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Live {
+    /// `in`: accepted by a watched service; `out`: opened by a watched process.
+    pub way: String,
+    /// `idle`, `receive`, `process` or `send`; or what is spoken where it is no HTTP.
+    pub state: String,
+    /// Seconds since it was first seen.
+    pub age_s: f64,
+    /// Number of the watched process.
+    pub process: u32,
+    /// On whom the last request was counted; empty where that is not known.
+    pub main_account: String,
+    /// Likewise.
+    pub subaccount_id: String,
+    /// Handler of the last request; empty for outgoing connections.
+    pub handler: String,
 }
 
 /// A total and how fast it grows.

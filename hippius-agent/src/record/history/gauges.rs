@@ -4,70 +4,25 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::calls::Derived;
 use super::labels;
+use super::watched::{Mode, WATCHED};
 
 /// Values kept at each of the two steps.
 pub const POINTS: usize = 120;
 
-/// Most series. Queues, databases and targets come from the configuration, and a source bounds its own.
-const MAX_TRACKS: usize = 192;
+/// Most series of one family that keep their labels. Queues, databases and targets come from the configuration; peers and
+/// their answers do not.
+const MAX_OF_FAMILY: usize = 32;
 
-/// What is made of a family's values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Shown as they are.
-    Value,
-    /// A counter: how much it grew per second.
-    Rate,
-    /// A time in seconds since 1970: how long ago it was.
-    Age,
-}
+/// What the others of a family are added up under.
+const OTHERS: &str = "others";
 
-/// A family that is kept. Values that agree in the labels `by` are added up.
-#[derive(Debug, Clone, Copy)]
-pub struct Watched {
-    /// Name on the page.
-    pub name: &'static str,
-    /// What is made of it.
-    pub mode: Mode,
-    /// Labels that tell series apart.
-    pub by: &'static [&'static str],
-}
+/// Most series.
+const MAX_TRACKS: usize = 384;
 
-const fn watch(name: &'static str, mode: Mode, by: &'static [&'static str]) -> Watched {
-    Watched { name, mode, by }
-}
-
-/// All that are kept. Names are those of the metrics' catalogue.
-const WATCHED: &[Watched] = &[
-    watch("queue_length", Mode::Value, &["queue_name", "redis_instance"]),
-    watch("hippius_queue_oldest_item_age_seconds", Mode::Value, &["queue_name", "redis_instance"]),
-    watch("queue_enqueued_total", Mode::Rate, &["queue_name"]),
-    watch("queue_dequeued_total", Mode::Rate, &["queue_name"]),
-    watch("hippius_multipart_chunks", Mode::Value, &["redis_instance"]),
-    watch("multipart_chunks_redis_total", Mode::Value, &["redis_instance"]),
-    watch("redis_up", Mode::Value, &["redis_instance"]),
-    watch("redis_memory_used_bytes", Mode::Value, &["redis_instance"]),
-    watch("redis_memory_max_bytes", Mode::Value, &["redis_instance"]),
-    watch("redis_connected_clients", Mode::Value, &["redis_instance"]),
-    watch("redis_db_keys", Mode::Value, &["redis_instance"]),
-    watch("redis_commands_processed_total", Mode::Rate, &["redis_instance"]),
-    watch("redis_evicted_keys_total", Mode::Rate, &["redis_instance"]),
-    watch("redis_rejected_connections_total", Mode::Rate, &["redis_instance"]),
-    watch("pg_up", Mode::Value, &["pg_instance"]),
-    watch("pg_stat_activity_count", Mode::Value, &["state", "pg_instance"]),
-    watch("pg_settings_max_connections", Mode::Value, &["pg_instance"]),
-    watch("pg_stat_database_xact_commit", Mode::Rate, &["pg_instance"]),
-    watch("pg_stat_database_xact_rollback", Mode::Rate, &["pg_instance"]),
-    watch("pg_stat_database_deadlocks", Mode::Rate, &["pg_instance"]),
-    watch("pg_database_size_bytes", Mode::Value, &["datname", "pg_instance"]),
-    watch("hippius_agent_events_total", Mode::Rate, &["kind"]),
-    watch("hippius_agent_events_lost_total", Mode::Rate, &["reason"]),
-    watch("hippius_agent_connections", Mode::Value, &["state"]),
-    watch("hippius_agent_last_success_timestamp_seconds", Mode::Age, &["source"]),
-    watch("process_cpu_seconds_total", Mode::Rate, &[]),
-    watch("process_resident_memory_bytes", Mode::Value, &[]),
-];
+/// Counters that begin with the agent: what appears was 0 before.
+const OWN: [&str; 6] = ["hippius_agent_", "http_client_", "ipfs_", "db_client_", "queue_", "tls_"];
 
 /// Where exchanges under way are kept; their values do not come from lines.
 pub const IN_FLIGHT: &str = "http_requests_in_flight";
@@ -80,6 +35,8 @@ struct Track {
     /// Last value of a counter.
     counter: f64,
     now: f64,
+    /// The value of the long step that ends, where it is no mean.
+    long_now: Option<f64>,
     seen: bool,
 }
 
@@ -110,24 +67,56 @@ impl Gauges {
         for (service, value) in in_flight {
             self.add(IN_FLIGHT, (**service).to_owned(), *value);
         }
-        for ((name, _), track) in &mut self.tracks {
+        for ((name, label), track) in &mut self.tracks {
             let mode = WATCHED.iter().find(|watched| watched.name == *name).map_or(Mode::Value, |watched| watched.mode);
-            track.close(mode, name.starts_with("hippius_agent_"), seconds, merge);
+            let origin = match OWN.iter().any(|own| name.starts_with(own)) {
+                _ if label == OTHERS => Origin::Sum,
+                true => Origin::Own,
+                false => Origin::Elsewhere,
+            };
+            track.close(mode, origin, seconds, merge);
         }
         self.tracks.retain(|_, track| track.short.iter().chain(&track.long).any(|value| !value.is_nan()) || track.seen);
         for track in self.tracks.values_mut() {
-            (track.now, track.seen) = (0.0, false);
+            (track.now, track.long_now, track.seen) = (0.0, None, false);
+        }
+    }
+
+    /// Takes values that no line has, for the sample that follows.
+    pub fn derive(&mut self, values: impl Iterator<Item = Derived>) {
+        for Derived { name, label, short, long } in values.filter(|one| one.short.or(one.long).is_some()) {
+            let Some(track) = self.track(name, label).filter(|(_, is_own)| *is_own).map(|(track, _)| track) else {
+                // Percentiles of several cannot be added up.
+                continue;
+            };
+            (track.now, track.long_now, track.seen) = (short.unwrap_or(0.0), long, short.is_some());
         }
     }
 
     fn add(&mut self, name: &'static str, labels: String, value: f64) {
-        let key = (name, labels);
+        if let Some((track, _)) = self.track(name, labels) {
+            track.now += value;
+            track.seen = true;
+        }
+    }
+
+    /// The track of these labels, and whether it is their own and not that of all others.
+    fn track(&mut self, name: &'static str, labels: String) -> Option<(&mut Track, bool)> {
+        let mut key = (name, labels);
+        let is_known = self.tracks.contains_key(&key);
+        let is_full = || {
+            let family = self.tracks.range((name, String::new())..).take_while(|((found, _), _)| *found == name);
+            family.count() >= MAX_OF_FAMILY
+        };
+        let is_own = is_known || !is_full();
+        if !is_own {
+            OTHERS.clone_into(&mut key.1);
+        }
         if self.tracks.len() >= MAX_TRACKS && !self.tracks.contains_key(&key) {
-            return;
+            return None;
         }
         let track = self.tracks.entry(key).or_insert_with(|| Track { counter: f64::NAN, ..Track::default() });
-        track.now += value;
-        track.seen = true;
+        Some((track, is_own))
     }
 
     /// The series of a family: labels and the last `points` values, NaN where there was none.
@@ -147,16 +136,31 @@ impl Gauges {
     }
 }
 
+/// Whose counter it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The agent's: one that appears was 0 before.
+    Own,
+    /// Another process's: the first value says nothing of this interval.
+    Elsewhere,
+    /// Of several; where it falls, one of them has left.
+    Sum,
+}
+
 impl Track {
-    /// Ends the sample that [`Gauges::add`] filled. A counter of our `own` that appears was 0 before.
-    fn close(&mut self, mode: Mode, own: bool, seconds: Option<f64>, merge: Option<usize>) {
+    /// Ends the sample that [`Gauges::add`] filled.
+    fn close(&mut self, mode: Mode, origin: Origin, seconds: Option<f64>, merge: Option<usize>) {
         let value = match (mode, seconds) {
             _ if !self.seen => f64::NAN,
             (Mode::Rate, Some(seconds)) => {
-                let last = if self.counter.is_nan() || self.counter > self.now { 0.0 } else { self.counter };
-                // The first value of a counter that another process holds says nothing of this interval.
-                let rate = (self.now - last) / seconds;
-                if self.counter.is_nan() && self.now > 0.0 && !own { f64::NAN } else { rate }
+                let fell = self.counter > self.now;
+                let last = if self.counter.is_nan() || fell { 0.0 } else { self.counter };
+                let says_nothing = match origin {
+                    Origin::Own => false,
+                    Origin::Elsewhere => self.counter.is_nan() && self.now > 0.0,
+                    Origin::Sum => self.counter.is_nan() || fell,
+                };
+                if says_nothing { f64::NAN } else { (self.now - last) / seconds }
             }
             (Mode::Rate, None) => f64::NAN,
             (Mode::Value | Mode::Age, _) => self.now,
@@ -169,7 +173,8 @@ impl Track {
             let kept: Vec<f32> =
                 self.short.iter().rev().take(samples).copied().filter(|value| !value.is_nan()).collect();
             // No values give 0/0, which is NaN: none.
-            push(&mut self.long, kept.iter().sum::<f32>() / kept.len() as f32);
+            let mean = kept.iter().sum::<f32>() / kept.len() as f32;
+            push(&mut self.long, self.long_now.map_or(mean, |value| value as f32));
         }
     }
 }
@@ -227,7 +232,9 @@ mod tests {
         let mut gauges = Gauges::default();
         let page: String = (0..500).map(|queue| format!("queue_length{{queue_name=\"{queue}\"}} 1\n")).collect();
         gauges.sample(&page, &[], 0.0, Some(5.0), None);
-        assert_eq!(gauges.tracks.len(), MAX_TRACKS);
+        assert_eq!(gauges.tracks.len(), MAX_OF_FAMILY + 1);
+        let sum: f32 = gauges.series("queue_length", false, 1).map(|(_, values)| values[0]).sum();
+        assert_eq!(sum, 500.0, "the others are added up");
         for _ in 0..POINTS {
             gauges.sample("", &[], 0.0, Some(5.0), None);
         }

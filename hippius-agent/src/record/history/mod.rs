@@ -10,9 +10,11 @@
 //! number of accounts. What does not fit is added up: the busiest accounts of an interval keep their names, the others
 //! stand together. Sums over accounts stay exact, and so do all totals, which are read from the snapshot. Besides the
 //! frames there are the last snapshot (the numeric columns of all series once more), what each account did in the last
-//! interval (16 bytes for each of its series of requests, bytes and operations that moved), and at most 192 series of the other families (a KiB each).
+//! interval (16 bytes for each of its series of requests, bytes and operations that moved), and at most 384 series of the other families (a
+//! KiB each), and outgoing calls by at most 257 names (1.5 KiB each).
 
 pub mod answer;
+pub mod connections;
 pub mod filter;
 pub mod frame;
 pub mod gauges;
@@ -20,13 +22,17 @@ pub mod names;
 pub mod overview;
 pub mod table;
 
+mod calls;
 mod labels;
 mod panels;
+mod rows;
 mod sampler;
 mod state;
+mod watched;
 
 use std::collections::{HashMap, VecDeque};
 
+use calls::Calls;
 use frame::{Entry, Frame, metric};
 use gauges::{Gauges, POINTS};
 use names::{People, Person, REST, Tails};
@@ -56,6 +62,7 @@ pub struct History {
     gauges: Gauges,
     sampler: Sampler,
     facts: Facts,
+    calls: Calls,
     /// What moved in the last interval, all accounts by their slot in the series store and one.
     latest: Vec<Entry>,
     latest_ms: u32,
@@ -79,6 +86,8 @@ impl History {
         let interval_ms = interval_ms as u32;
         (self.last_ns, self.unix_s) = (now.monotonic_ns, now.unix_s);
         self.facts.read(text);
+        self.calls.sample(text);
+        self.gauges.derive(self.calls.derived());
         let Some(moves) = self.sampler.sample(snapshot, &mut self.tails) else {
             // The first look: there is nothing to compare with.
             return self.gauges.sample(text, &[], now.unix_s, None, None);
@@ -94,9 +103,9 @@ impl History {
         }
     }
 
-    /// Bytes of frames and gauges, for the page about the agent itself.
+    /// Bytes of frames, gauges and calls, for the page about the agent itself.
     pub fn bytes(&self) -> usize {
-        self.short.iter().chain(&self.long).map(Frame::bytes).sum::<usize>() + self.gauges.bytes()
+        self.short.iter().chain(&self.long).map(Frame::bytes).sum::<usize>() + self.gauges.bytes() + self.calls.bytes()
     }
 
     /// How many samples there were.

@@ -1,5 +1,6 @@
 //! The charts of the page: what they are called, what they show, and why one may be empty.
 
+use super::calls::{COMMAND_P95, DWELL_P95, HTTP_P95, IPFS_P95, IPFS_SUCCESS};
 use super::gauges::IN_FLIGHT;
 
 /// A chart as the page knows it.
@@ -62,11 +63,17 @@ pub const NO_HANDLERS: &str = "S3 operations are not kept by endpoint: clear the
 const TRAFFIC: &str = "Traffic";
 const S3: &str = "S3";
 const STORES: &str = "Queues and stores";
+const CALLS: &str = "Outgoing calls";
 const AGENT: &str = "Agent";
 
 const NO_TRAFFIC: &str = "No request in this time, or none that the filters let through.";
 const NO_REDIS: &str = "No value yet: it comes from a polled Redis, and none is configured or none has answered.";
 const NO_POSTGRES: &str = "No value yet: it comes from a polled Postgres, and none is configured or none has answered.";
+
+const NO_QUEUE: &str = "Nothing went through a queue in this time. The queues are those of the polled Redis servers.";
+const NO_IPFS: &str = "No call of an IPFS node in this time by a watched process.";
+const NO_CALL: &str = "No call of an HTTP service in this time by a watched process.";
+const NO_COMMAND: &str = "No command or query in this time on an unencrypted connection of a watched process.";
 
 /// All charts, in the order of the page.
 pub const PANELS: &[Spec] = &[
@@ -179,6 +186,24 @@ pub const PANELS: &[Spec] = &[
         empty: "No value yet: it comes from a polled Redis, for queues whose items say when they came.",
     },
     Spec {
+        id: "queue_flow",
+        title: "Items put in and taken out",
+        section: STORES,
+        unit: "items/s",
+        about: "Pushes and pops per second, as watched processes sent them.",
+        source: Source::Gauges(&[("queue_enqueued_total", "in"), ("queue_dequeued_total", "out")]),
+        empty: NO_QUEUE,
+    },
+    Spec {
+        id: "queue_dwell",
+        title: "Time in the queue",
+        section: STORES,
+        unit: "s",
+        about: "95th percentile of the time from push to pop of the same item.",
+        source: Source::Gauges(&[(DWELL_P95, "")]),
+        empty: NO_QUEUE,
+    },
+    Spec {
         id: "redis_memory",
         title: "Redis memory",
         section: STORES,
@@ -239,6 +264,92 @@ pub const PANELS: &[Spec] = &[
         about: "Size on disk by database.",
         source: Source::Gauges(&[("pg_database_size_bytes", "")]),
         empty: NO_POSTGRES,
+    },
+    Spec {
+        id: "ipfs_operations",
+        title: "IPFS operations",
+        section: CALLS,
+        unit: "operations/s",
+        about: "Calls of IPFS nodes and gateways per second, by operation.",
+        source: Source::Gauges(&[("ipfs_operations_total", "")]),
+        empty: NO_IPFS,
+    },
+    Spec {
+        id: "ipfs_success",
+        title: "IPFS success",
+        section: CALLS,
+        unit: "ratio",
+        about: "Share of the calls that worked, by operation.",
+        source: Source::Gauges(&[(IPFS_SUCCESS, "")]),
+        empty: NO_IPFS,
+    },
+    Spec {
+        id: "ipfs_latency",
+        title: "IPFS response times",
+        section: CALLS,
+        unit: "s",
+        about: "95th percentile by operation, from the first request byte to the last response byte.",
+        source: Source::Gauges(&[(IPFS_P95, "")]),
+        empty: NO_IPFS,
+    },
+    Spec {
+        id: "calls",
+        title: "Calls of HTTP services",
+        section: CALLS,
+        unit: "requests/s",
+        about: "Calls per second by peer and status, IPFS not included.",
+        source: Source::Gauges(&[("http_client_requests_total", "")]),
+        empty: NO_CALL,
+    },
+    Spec {
+        id: "call_latency",
+        title: "Response times of HTTP services",
+        section: CALLS,
+        unit: "s",
+        about: "95th percentile by peer, from the first request byte to the last response byte.",
+        source: Source::Gauges(&[(HTTP_P95, "")]),
+        empty: NO_CALL,
+    },
+    Spec {
+        id: "call_failures",
+        title: "Failed calls",
+        section: CALLS,
+        unit: "1/s",
+        about: "IPFS operations that failed, connections that were not made, calls that were cut off, failed commands.",
+        source: Source::Gauges(&[
+            ("ipfs_errors_total", "ipfs"),
+            ("http_client_connect_errors_total", "connect"),
+            ("http_client_unfinished_total", "http"),
+            ("db_client_errors_total", ""),
+        ]),
+        empty: "No outgoing call failed in this time.",
+    },
+    Spec {
+        id: "commands",
+        title: "Redis and Postgres commands",
+        section: CALLS,
+        unit: "1/s",
+        about: "Commands and queries per second, as watched processes sent them.",
+        source: Source::Gauges(&[("db_client_operation_duration_seconds_count", "")]),
+        empty: NO_COMMAND,
+    },
+    Spec {
+        id: "command_latency",
+        title: "Redis and Postgres response times",
+        section: CALLS,
+        unit: "s",
+        about: "95th percentile by command, network and waiting included; not of those that wait on purpose.",
+        source: Source::Gauges(&[(COMMAND_P95, "")]),
+        empty: NO_COMMAND,
+    },
+    Spec {
+        id: "tls_opaque",
+        title: "TLS that is not read",
+        section: CALLS,
+        unit: "B/s",
+        about: "Bytes per second on TLS connections to each peer of which nothing but the size is known.",
+        source: Source::Gauges(&[("tls_opaque_bytes_total", "")]),
+        empty: "No such connection in this time.",
     },
     Spec {
         id: "agent_events",

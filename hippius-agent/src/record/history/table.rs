@@ -1,16 +1,16 @@
-//! Rows of accounts, operations, handlers and services: totals and rates, sorted and searched.
+//! Rows of accounts, operations, handlers and services: totals and rates.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::History;
-use super::answer::{Rate, Row, Table, VERSION};
+use super::answer::{Row, Table};
 use super::filter::Filter;
 use super::frame::{Entry, metric};
 use super::labels;
 use super::names::{Person, Tail};
 use super::overview::{Buckets, MINUTE, percentile};
+use super::rows;
 use super::sampler::{ending, is_failure};
 use crate::record::series::snapshot::Snapshot;
 
@@ -31,6 +31,10 @@ pub enum By {
     Handler,
     /// A service.
     Service,
+    /// Whom watched processes call.
+    Peer,
+    /// A connection that is open now.
+    Connection,
 }
 
 /// What rows are sorted by.
@@ -47,8 +51,18 @@ pub enum Sort {
     Received,
     /// Bytes sent.
     Sent,
+    /// The median.
+    P50,
     /// The 95th percentile.
     P95,
+    /// The 99th percentile.
+    P99,
+    /// How long a connection is open.
+    Age,
+    /// What a connection is doing.
+    State,
+    /// The account of a connection.
+    MainAccount,
     /// Requests since the start.
     RequestsTotal,
     /// Failed requests since the start.
@@ -78,12 +92,14 @@ pub struct Ask {
 
 impl By {
     /// All, with their words in a query.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("account", Self::Account),
         ("subaccount", Self::Subaccount),
         ("operation", Self::Operation),
         ("handler", Self::Handler),
         ("service", Self::Service),
+        ("peer", Self::Peer),
+        ("connection", Self::Connection),
     ];
 
     /// Its word in a query.
@@ -94,13 +110,18 @@ impl By {
 
 impl Sort {
     /// All, with their words in a query.
-    pub const ALL: [(&'static str, Self); 10] = [
+    pub const ALL: [(&'static str, Self); 15] = [
         ("name", Self::Name),
         ("requests", Self::Requests),
         ("failed", Self::Failed),
         ("received", Self::Received),
         ("sent", Self::Sent),
+        ("p50", Self::P50),
         ("p95", Self::P95),
+        ("p99", Self::P99),
+        ("age", Self::Age),
+        ("state", Self::State),
+        ("account", Self::MainAccount),
         ("requests_total", Self::RequestsTotal),
         ("failed_total", Self::FailedTotal),
         ("received_total", Self::ReceivedTotal),
@@ -114,9 +135,13 @@ impl Sort {
 }
 
 impl History {
-    /// The rows that are asked for. Totals are those of the last sample.
+    /// The rows that are asked for. Totals are those of the last sample. Connections are not kept: a
+    /// [`View`](super::connections::View) has them.
     pub fn table(&self, ask: &Ask) -> Table {
         let interval_s = f64::from(self.latest_ms) / 1000.0;
+        if ask.by == By::Peer {
+            return rows::arrange(self.calls.rows(interval_s), ask, self.unix_s, interval_s);
+        }
         let mut rows = Rows { ask, rows: HashMap::new() };
         if let Some(snapshot) = self.sampler.last() {
             rows.totals(snapshot);
@@ -240,42 +265,13 @@ impl Rows<'_> {
     }
 
     fn finish(self, unix_s: f64, interval_s: f64) -> Table {
-        let (ask, search) = (self.ask, self.ask.search.to_lowercase());
-        let found = |row: &Row| {
-            search.is_empty() || row.name.to_lowercase().contains(&search) || row.group.to_lowercase().contains(&search)
-        };
         let rows = self.rows.into_iter().map(|((name, group), (row, buckets))| Row {
             name: name.to_string(),
             group: group.to_string(),
             p95_s: percentile(&buckets, 0.95),
             ..row
         });
-        let mut rows: Vec<Row> = rows.filter(found).collect();
-        rows.sort_by(|one, other| order(one, other, ask.sort, ask.reverse));
-        let mut total = Row { name: "all".to_owned(), ..Row::default() };
-        for row in &rows {
-            let parts = [
-                (&mut total.requests, row.requests),
-                (&mut total.failed, row.failed),
-                (&mut total.received, row.received),
-                (&mut total.sent, row.sent),
-            ];
-            for (sum, part) in parts {
-                sum.total += part.total;
-                sum.per_second += part.per_second;
-            }
-        }
-        let matching = rows.len();
-        rows.truncate(ask.limit.min(MAX_ROWS));
-        Table {
-            version: VERSION,
-            sampled_at_s: unix_s,
-            interval_s,
-            by: ask.by.word().to_owned(),
-            matching,
-            total,
-            rows,
-        }
+        rows::arrange(rows.collect(), self.ask, unix_s, interval_s)
     }
 }
 
@@ -313,28 +309,4 @@ fn read_tail(text: &str, operation: bool) -> Tail {
 
 fn failed(tail: &Tail) -> bool {
     if tail.has_handler { is_failure(&tail.detail) } else { &*tail.detail == "false" }
-}
-
-/// The largest first; names from A. Rows that are equal stand by their names.
-fn order(one: &Row, other: &Row, sort: Sort, reverse: bool) -> Ordering {
-    let rate = |of: fn(&Row) -> Rate| {
-        let (one, other) = (of(one), of(other));
-        other.per_second.total_cmp(&one.per_second).then(other.total.cmp(&one.total))
-    };
-    let total = |of: fn(&Row) -> Rate| of(other).total.cmp(&of(one).total);
-    let names = (&one.name, &one.group).cmp(&(&other.name, &other.group));
-    let order = match sort {
-        Sort::Name => names,
-        Sort::Requests => rate(|row| row.requests),
-        Sort::Failed => rate(|row| row.failed),
-        Sort::Received => rate(|row| row.received),
-        Sort::Sent => rate(|row| row.sent),
-        Sort::P95 => other.p95_s.unwrap_or(-1.0).total_cmp(&one.p95_s.unwrap_or(-1.0)),
-        Sort::RequestsTotal => total(|row| row.requests),
-        Sort::FailedTotal => total(|row| row.failed),
-        Sort::ReceivedTotal => total(|row| row.received),
-        Sort::SentTotal => total(|row| row.sent),
-    };
-    let order = if reverse { order.reverse() } else { order };
-    order.then(names)
 }

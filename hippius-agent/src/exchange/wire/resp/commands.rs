@@ -76,7 +76,7 @@ impl Command {
     }
 
     /// Whether it waits on purpose, under this label.
-    pub(super) fn is_blocking(operation: &str) -> bool {
+    pub fn is_blocking(operation: &str) -> bool {
         operation.starts_with('B') && !operation.starts_with("BG") && !operation.starts_with("BIT")
             || operation.ends_with(" BLOCK")
             || operation.starts_with("WAIT")

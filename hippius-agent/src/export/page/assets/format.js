@@ -56,6 +56,7 @@ export function inUnit(value, unit) {
     case "B": return bytes(value);
     case "B/s": return `${bytes(value)}/s`;
     case "s": return seconds(value);
+    case "ratio": return percent(value);
     case "1/s": return `${count(value)}/s`;
     case "": return count(value);
     default: return unit.endsWith("/s") ? `${count(value)}/s` : count(value);
@@ -63,7 +64,7 @@ export function inUnit(value, unit) {
 }
 
 /** What stands at the head of an axis: units that the ticks do not carry themselves. */
-export const axisUnit = (unit) => (["B", "B/s", "s"].includes(unit) ? "" : unit === "1/s" ? "per second" : unit);
+export const axisUnit = (unit) => (["B", "B/s", "s", "ratio"].includes(unit) ? "" : unit === "1/s" ? "per second" : unit);
 
 /** A tick of an axis. */
 export const tick = (value, unit) => (unit === "B/s" ? `${bytes(value)}/s` : axisUnit(unit) === "" && unit ? inUnit(value, unit) : count(value));
