@@ -6,6 +6,7 @@ mod outbound;
 pub mod placed;
 mod rays;
 mod services;
+mod unix;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +33,8 @@ use framed::{Framed, Owner};
 use open::Open;
 use outbound::Outbound;
 use rays::Rays;
-use services::Services;
+use services::{Listens, Services};
+use unix::UnixSockets;
 
 /// Records that are still to come of more processes than these are forgotten about; a second is enough for each.
 const MAX_LEFT_ALONE: usize = 4096;
@@ -43,6 +45,7 @@ pub struct Pipeline {
     services: Services,
     /// By socket cookie. A connection is out of its place while a record goes through the stages.
     connections: HashMap<u64, Option<Box<Watched>>, ahash::RandomState>,
+    unix: UnixSockets,
     open: Slab<Open>,
     /// Exchanges that wait for their account.
     waiting: Vec<u32>,
@@ -99,6 +102,7 @@ impl Pipeline {
             config,
             services: Services::default(),
             connections: HashMap::default(),
+            unix: UnixSockets::default(),
             open: Slab::new(),
             waiting: Vec::new(),
             store,
@@ -147,7 +151,8 @@ impl Pipeline {
             self.outbound.take(heads, record, source, now_ns);
             return;
         }
-        if header.local_port == 0 && !is_session {
+        let is_unix = header.flags & flag::UNIX != 0;
+        if header.local_port == 0 && !is_session && !is_unix {
             // The end of a connection that was never HTTP, which has no flow and so no port.
             let bytes = header.inbound.total.saturating_add(header.outbound.total);
             self.metrics.bytes_unattributed.with_label_values(&[loss::label(header.inbound.loss())]).inc_by(bytes);
@@ -159,6 +164,9 @@ impl Pipeline {
         let mut owner = Serving { pipeline: self, batch, service: watched.service, now_ns };
         if watched.framed.take(&mut owner, heads, record, source, &metrics, &mut events) {
             watched.moved_ns = now_ns;
+            if is_unix {
+                self.unix.moved(header);
+            }
             self.events = events;
             self.apply(batch, now_ns);
         } else {
@@ -185,8 +193,12 @@ impl Pipeline {
             self.metrics.events_lost.with_label_values(&["table_full"]).inc();
             return None;
         }
-        let port = if header.local_port == 0 { self.services.port_of(header.tgid) } else { header.local_port };
-        let service = self.services.find(&self.config, batch, port, header.tgid)?;
+        let on = match header.local_port {
+            0 if header.flags & flag::UNIX != 0 => Listens::OnSocket(self.unix.name(header.cookie)),
+            0 => Listens::OnPort(self.services.port_of(header.tgid)),
+            port => Listens::OnPort(port),
+        };
+        let service = self.services.find(&self.config, batch, on, header.tgid)?;
         self.connections.insert(header.cookie, None);
         Some(Box::new(Watched { service, ..Watched::default() }))
     }
