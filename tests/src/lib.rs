@@ -33,6 +33,7 @@ pub mod redis_fields;
 
 pub mod servers;
 pub mod stack;
+pub mod sockets;
 pub mod stats;
 pub mod truth;
 pub mod verifier;

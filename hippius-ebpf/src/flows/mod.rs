@@ -18,7 +18,7 @@ pub use client::{
     account as account_client, account_pages, adopt_open, connected, connects, give_up, go_on_stream, introduce,
 };
 pub use server::account;
-pub use uncounted::{concerns, peer_ended, released};
+pub use uncounted::{concerns, peer_ended, released, unseen};
 
 use crate::emit;
 use crate::kernel::fields::Kernel;

@@ -6,6 +6,7 @@
 
 use hippius_common::fields::backend;
 use hippius_common::flow::{Flow, Named, WINDOW_BYTES, flag, kind, phase};
+use hippius_common::loss::LossReason;
 use hippius_ebpf::capture::{side, start};
 
 use super::account::{enter, give_back};
@@ -88,6 +89,14 @@ fn tell_name(socket: Socket, flow: &mut Flow) {
     named.cookie = cookie;
     unix::read_name(socket, named);
     emit::named(named);
+}
+
+/// A connection whose calls only the tracepoints see.
+#[inline(always)]
+pub fn unseen(reason: LossReason) {
+    if BACKEND.load() != backend::TRACEPOINT {
+        emit::count_loss(reason);
+    }
 }
 
 /// A call says that the other end is gone, with this error, or none where there is nothing more to read.

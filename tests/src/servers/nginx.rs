@@ -34,11 +34,13 @@ pub struct Options {
     pub access_log: bool,
     /// HTTPS with a certificate for `localhost`.
     pub tls: bool,
+    /// Also on the Unix socket `nginx.sock` of the folder.
+    pub unix: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 1, buffered_log: false, access_log: true, tls: false }
+        Self { workers: 1, buffered_log: false, access_log: true, tls: false, unix: false }
     }
 }
 
@@ -145,7 +147,7 @@ http {{
   server {{
     listen 127.0.0.1:{port} reuseport backlog=4096{ssl};
     listen [::1]:{port} reuseport backlog=4096{ssl};
-    {certificate}
+    {unix}{certificate}
     root {dir}/www;
     location = /k1 {{ return 200 "{k1}"; }}
     location = /empty {{ return 204; }}
@@ -159,6 +161,7 @@ http {{
 }}
 "#,
         workers = options.workers,
+        unix = if options.unix { format!("listen unix:{dir}/nginx.sock;\n    ") } else { String::new() },
     );
     text
 }

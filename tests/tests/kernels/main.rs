@@ -5,6 +5,7 @@
 //! lacks its hooks: then only the refusal is tested. `HIPPIUS_LOCKDOWN` names the lockdown mode that is in force.
 
 mod storm;
+mod unix;
 
 use std::process::Command;
 
