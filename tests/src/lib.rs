@@ -32,8 +32,8 @@ pub mod python;
 pub mod redis_fields;
 
 pub mod servers;
-pub mod stack;
 pub mod sockets;
+pub mod stack;
 pub mod stats;
 pub mod truth;
 pub mod verifier;

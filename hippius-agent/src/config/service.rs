@@ -143,7 +143,8 @@ fn refuse_clashes(section: &Section<'_>, read: &Read, earlier: &[Read]) {
     for other in earlier.iter().map(|read| &read.service).filter(|other| !told_apart(other)) {
         let refuse = |place: &Place, shared: String, of_its_own: &str| {
             let refusal = format!("{shared} belongs to the service \"{}\" already", other.name);
-            let allowed = format!("{of_its_own} of its own, or a different \"process\" or \"container\" for each of the two");
+            let allowed =
+                format!("{of_its_own} of its own, or a different \"process\" or \"container\" for each of the two");
             reading.refuse(place, Refusal::new(refusal).allowed(allowed));
         };
         if let (Some(shared), Some(place)) = (service.ports.overlap(&other.ports), ports) {

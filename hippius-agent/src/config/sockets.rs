@@ -5,7 +5,8 @@ use super::process::glob;
 use super::read::{Found, Place, Section};
 use std::fmt;
 
-const ALLOWED: &str = "full paths such as \"/run/gunicorn.sock\", or abstract names such as \"@gunicorn\"; * and ? stand for anything";
+const ALLOWED: &str =
+    "full paths such as \"/run/gunicorn.sock\", or abstract names such as \"@gunicorn\"; * and ? stand for anything";
 
 /// The kernel takes no longer name (include/uapi/linux/un.h).
 const LONGEST: usize = 107;

@@ -3,11 +3,12 @@
 //!
 //! Offsets that are wrong read other fields, which is no error in itself. Three connections show it: one that ends in
 //! order, one that is reset while bytes lie unread and unsent, so that the counters differ from each other, and one that
-//! was open before it was watched.
+//! was open before it was watched. Another goes over a Unix socket.
 
 mod client;
 mod connection;
 mod server;
+mod unix;
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -69,6 +70,7 @@ fn check(probes: &mut Probes, cookies: bool) -> Result<(), SelfCheckError> {
         }
         watch_only(probes, None, false)?;
     }
+    unix::check(probes, cookies)?;
     if client && cookies {
         let truth = opened_before(&mut |_| watch_only(probes, None, true))?;
         let seen = collect(probes, &truth, Ends { server: false, client }, cookies)?;

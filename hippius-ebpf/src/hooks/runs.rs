@@ -59,7 +59,8 @@ pub fn begin<const SEND: bool, const FAMILY: u8>(
     };
     let flow = flows::find(socket);
     match &flow {
-        Some(flow) if flows::is_client_side(flow) => {
+        // Of Unix sockets only the server's end is watched.
+        Some(flow) if FAMILY != family::UNIX && flows::is_client_side(flow) => {
             go::<SEND>(ctx, place::CLIENT);
             return;
         }

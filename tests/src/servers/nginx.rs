@@ -36,11 +36,13 @@ pub struct Options {
     pub tls: bool,
     /// Also on the Unix socket `nginx.sock` of the folder.
     pub unix: bool,
+    /// Hands `/app/` on to the Unix socket `app.sock` of the folder, and logs what comes back.
+    pub upstream: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 1, buffered_log: false, access_log: true, tls: false, unix: false }
+        Self { workers: 1, buffered_log: false, access_log: true, tls: false, unix: false, upstream: false }
     }
 }
 
@@ -77,6 +79,16 @@ impl Nginx {
         AccessLine::read(&self.log)
     }
 
+    /// Bytes of each response that the app behind it gave, once there are `count`.
+    pub fn upstream(&self, count: usize) -> Result<Vec<u64>> {
+        let log = self.log.with_file_name("upstream.log");
+        wait::until(&format!("{count} lines in nginx' log of the app"), Duration::from_secs(10), || {
+            let text = std::fs::read_to_string(&log).ok()?;
+            let bytes: Vec<u64> = text.lines().filter_map(|line| line.parse().ok()).collect();
+            (bytes.len() >= count).then_some(bytes)
+        })
+    }
+
     /// The log once it holds `count` lines (nginx writes a line after the response, maybe after the client saw its end).
     pub fn log(&self, count: usize) -> Result<Vec<AccessLine>> {
         wait::until(&format!("{count} lines in nginx' access log"), Duration::from_secs(10), || {
@@ -99,6 +111,13 @@ pub fn prepare(workdir: &Workdir, port: u16, options: Options) -> Result<Vec<Str
     let (folder, errors) = (workdir.path().display(), workdir.join("nginx-error.log"));
     let words = format!("nginx -c {} -p {folder} -e {}", config.display(), errors.display());
     Ok(words.split(' ').map(str::to_owned).collect())
+}
+
+fn upstream(dir: &impl std::fmt::Display) -> String {
+    format!(
+        "    location /app/ {{\n      proxy_pass http://unix:{dir}/app.sock:/;\n      \
+         access_log {dir}/access.log truth;\n      access_log {dir}/upstream.log upstream;\n    }}\n"
+    )
 }
 
 fn config(workdir: &Workdir, port: u16, options: Options, certificate: Option<&Certificate>) -> String {
@@ -130,6 +149,7 @@ http {{
   log_format truth escape=json '{{"connection":$connection,"number":$connection_requests,"method":"$request_method",'
     '"uri":"$request_uri","status":"$status","request_length":$request_length,"bytes_sent":$bytes_sent,'
     '"body_bytes_sent":$body_bytes_sent,"seconds":$request_time}}';
+  log_format upstream '$upstream_bytes_received';
   access_log {access};
   client_body_temp_path {dir}/nginx-tmp/body;
   proxy_temp_path {dir}/nginx-tmp/proxy;
@@ -156,11 +176,12 @@ http {{
     location /close/ {{ keepalive_timeout 0; return 200 "closed after this"; }}
     location /dav/ {{ dav_methods PUT DELETE MKCOL COPY MOVE; create_full_put_path on; }}
     location /chunked/ {{ alias {dir}/www/files/; sub_filter_types *; sub_filter "zzzzzz" "yyyyyy"; }}
-{marks}    location / {{ return 404 "nothing here"; }}
+{upstream}{marks}    location / {{ return 404 "nothing here"; }}
   }}
 }}
 "#,
         workers = options.workers,
+        upstream = if options.upstream { upstream(&dir) } else { String::new() },
         unix = if options.unix { format!("listen unix:{dir}/nginx.sock;\n    ") } else { String::new() },
     );
     text

@@ -124,7 +124,8 @@ fn a_unix_socket_that_was_open_before_the_agent() {
 fn a_unix_socket_byte_by_byte_and_chunked() {
     let body = chunked(&["hello ", "unix"]);
     let head = request("PUT", "/a", &["Transfer-Encoding: chunked", "Expect: 100-continue"]);
-    let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}", chunked(&["ab", &"c".repeat(9000)]));
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}", chunked(&["ab", &"c".repeat(9000)]));
     let steps = vec![
         Step::ReadHead,
         Step::write("HTTP/1.1 100 Continue\r\n\r\n"),
@@ -227,7 +228,8 @@ fn mptcp_is_counted_right_or_as_lost() {
             println!("skipped: this kernel has no MPTCP");
             return Ok(());
         }
-        let answers = vec![Step::ReadHead, Step::write(ok("first")), Step::ReadHead, Step::write(ok("second")), Step::ReadToEnd];
+        let answers =
+            vec![Step::ReadHead, Step::write(ok("first")), Step::ReadHead, Step::write(ok("second")), Step::ReadToEnd];
         let port = ports::free();
         let listener = sockets::mptcp_listen(port)?;
         let agent = lab.agent(&Config::new().service("mptcp", port))?;
@@ -258,8 +260,10 @@ fn mptcp_is_counted_right_or_as_lost() {
             let expected = Expected::requests(counted.0).bytes(counted.1, counted.2);
             expect::counted(lab, &agent, "mptcp", &expected).with_context(|| format!("mptcp: {is_mptcp}"))?;
             let reason = [("reason", "mptcp")];
-            let metrics = lab.settle(&agent, |metrics| metrics.sum("hippius_agent_events_lost_total", &reason) == lost)?;
-            let (own, found) = (metrics.lines_with("hippius_agent_"), metrics.sum("hippius_agent_events_lost_total", &reason));
+            let metrics =
+                lab.settle(&agent, |metrics| metrics.sum("hippius_agent_events_lost_total", &reason) == lost)?;
+            let (own, found) =
+                (metrics.lines_with("hippius_agent_"), metrics.sum("hippius_agent_events_lost_total", &reason));
             ensure!(found == lost, "lost {found}, expected {lost}\n{own}");
             ensure!(metrics.sum("hippius_agent_audit_difference_bytes_total", &[]) == 0, "{own}");
         }

@@ -93,13 +93,16 @@ mod tests {
     #[test]
     fn recorded_table() {
         let found: Vec<(String, u64)> = TABLE.lines().filter_map(parse_row).collect();
-        let expected = [("/run/dbus/system_bus_socket", 17834), ("@/tmp/.X11-unix/X0", 9152), ("/srv/my app/web.sock", 23405)];
+        let expected =
+            [("/run/dbus/system_bus_socket", 17834), ("@/tmp/.X11-unix/X0", 9152), ("/srv/my app/web.sock", 23405)];
         assert_eq!(found, expected.map(|(name, inode)| (name.to_owned(), inode)));
     }
 
     #[test]
     fn garbage_is_no_listener() {
-        for line in ["", ":", "x: y z", "0: 2 0 00010000 0001 01 x /a", "0: 2 0 00010000 0001 01 5", "0: 2 0 zz 0001 01 5 /a"] {
+        for line in
+            ["", ":", "x: y z", "0: 2 0 00010000 0001 01 x /a", "0: 2 0 00010000 0001 01 5", "0: 2 0 zz 0001 01 5 /a"]
+        {
             assert_eq!(parse_row(line), None, "{line}");
         }
     }
