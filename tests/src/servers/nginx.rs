@@ -57,6 +57,10 @@ impl Nginx {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]);
         let server = Server::start("nginx", command, port, workdir)?;
+        if options.unix {
+            // It is made after the port.
+            wait::until("nginx on its Unix socket", wait::WIDE, || workdir.join("nginx.sock").exists().then_some(()))?;
+        }
         Ok(Self { server, log: workdir.join("access.log") })
     }
 
