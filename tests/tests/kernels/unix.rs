@@ -79,7 +79,7 @@ fn drive(path: &Path) -> Result<(u64, u64)> {
         raw.send(request("GET", file, &[]))?;
         raw.read_response()?;
     }
-    raw.send(request("PUT", "/dav/up", &["Content-Length: 300000"]) + &"p".repeat(300_000))?;
+    raw.send(request("PUT", "/dav/more", &["Content-Length: 300000"]) + &"p".repeat(300_000))?;
     raw.read_response()?;
     moved(&raw);
     for _ in 0..20 {
