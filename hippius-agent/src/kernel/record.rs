@@ -31,7 +31,6 @@ fn prefetch(_address: *const u8) {}
 
 /// What the kernel side writes to the ring.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::large_enum_variant, reason = "most are the large one, and none is kept")]
 pub enum Item<'a> {
     /// The state of a flow.
     Flow(Record<'a>),

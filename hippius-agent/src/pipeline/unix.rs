@@ -43,14 +43,14 @@ impl UnixSockets {
     }
 
     /// Takes out those that are closed: that are not among the open ones for the second time.
-    fn closed(&mut self, open: &HashSet<u64>) -> Vec<Box<FlowHeader>> {
+    fn closed(&mut self, open: &HashSet<u64>) -> Vec<FlowHeader> {
         let mut closed = Vec::new();
         self.known.retain(|cookie, known| {
             let was_missed = known.missed;
             known.missed = !open.contains(cookie);
             let stays = !(was_missed && known.missed);
             if !stays {
-                closed.extend(known.last.take());
+                closed.extend(known.last.take().map(|last| *last));
             }
             stays
         });
