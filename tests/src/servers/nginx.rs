@@ -165,6 +165,7 @@ http {{
   keepalive_requests 1000000000;
   keepalive_timeout 600s;
   send_timeout 60s;
+  client_body_timeout 600s;
   sendfile on;
   tcp_nopush on;
   default_type application/octet-stream;
