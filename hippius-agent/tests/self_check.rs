@@ -1,4 +1,4 @@
-//! A wrong offset is caught before a port is watched: each member of the table is shifted in turn, on the kernel at hand.
+//! A wrong offset is caught at the start: each member of the table is shifted in turn, on the kernel at hand.
 //! Needs the rights to load programs; without them it says so, and fails where `HIPPIUS_REQUIRE_BPF` is set.
 
 use hippius_agent::kernel::backend::PREFERENCE;
@@ -17,7 +17,7 @@ const SHIFT: u32 = 8;
 const EXCEPTIONS: [&str; 2] = ["TASK_STATUS", "SK_OWNED"];
 
 fn load(settings: &Settings, types: &KernelTypes, facts: &Facts) -> Result<Probes, LoadError> {
-    load_with(settings, &Watch::default(), facts, plans(settings, types, facts))
+    load_with(settings, Watch::default, facts, plans(settings, types, facts))
 }
 
 #[test]

@@ -6,7 +6,7 @@ use hippius_common::loss::{self, LossReason};
 
 use crate::kernel::message::Message;
 use crate::kernel::socket::Socket;
-use crate::kernel::user_buffer::{InFlight, UserBuffer, in_flight};
+use crate::kernel::user_buffer::{InFlight, Running, UserBuffer, in_flight};
 
 /// Finds the buffer of the call on `socket` that has accepted `bytes`.
 pub trait Origin: Copy {
@@ -19,13 +19,21 @@ pub trait Origin: Copy {
 
 /// The system call in flight, where it is proven to be about the socket.
 #[derive(Clone, Copy)]
-pub struct SystemCall;
+pub struct SystemCall(Running);
+
+impl SystemCall {
+    /// Of the running task.
+    #[inline(always)]
+    pub fn of(socket: Socket) -> Self {
+        Self(Running::on(socket))
+    }
+}
 
 impl Origin for SystemCall {
     /// Of `sendmmsg` and `recvmmsg`, the buffer of the message at hand.
     #[inline(always)]
-    fn buffer(self, socket: Socket, flow: &mut Flow, bytes: u64) -> Result<UserBuffer, LossReason> {
-        let multi = match in_flight(socket)? {
+    fn buffer(self, _socket: Socket, flow: &mut Flow, bytes: u64) -> Result<UserBuffer, LossReason> {
+        let multi = match in_flight(&self.0)? {
             InFlight::Buffer(buffer) => return Ok(buffer),
             InFlight::Multi(multi) => multi,
         };
@@ -48,8 +56,8 @@ impl Origin for SystemCall {
     }
 
     #[inline(always)]
-    fn first_buffer(self, socket: Socket, _bytes: u64) -> Result<UserBuffer, LossReason> {
-        match in_flight(socket)? {
+    fn first_buffer(self, _socket: Socket, _bytes: u64) -> Result<UserBuffer, LossReason> {
+        match in_flight(&self.0)? {
             InFlight::Buffer(buffer) => Ok(buffer),
             InFlight::Multi(multi) => UserBuffer::of_multi(&multi, 0),
         }

@@ -1,6 +1,7 @@
 //! Can this process load BPF at all? Asked of the kernel, by trying, without the agent.
 
 use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::path::Path;
 
 /// The sentence to print for a skipped test, or nothing where BPF works.
@@ -61,15 +62,20 @@ fn with_memory<T>(ask: impl FnOnce() -> T) -> T {
     answer
 }
 
-/// The smallest tracing program: `r0 = 0; exit`, as a raw tracepoint (needs CAP_BPF and CAP_PERFMON).
+/// The smallest tracing program, as a raw tracepoint (needs CAP_BPF and CAP_PERFMON).
 fn load_empty_program() -> io::Result<()> {
-    const PROG_LOAD: libc::c_long = 5;
     const RAW_TRACEPOINT: u32 = 17;
+    load_empty(RAW_TRACEPOINT).map(drop)
+}
+
+/// `r0 = 0; exit`
+fn load_empty(kind: u32) -> io::Result<OwnedFd> {
+    const PROG_LOAD: libc::c_long = 5;
     let instructions: [u64; 2] = [0x0000_0000_0000_00b7, 0x0000_0000_0000_0095];
     let licence = c"GPL";
     // `union bpf_attr`, the first fields of BPF_PROG_LOAD (include/uapi/linux/bpf.h); the rest stays zero.
     let mut attr = [0u64; 16];
-    attr[0] = u64::from(RAW_TRACEPOINT) | (instructions.len() as u64) << 32;
+    attr[0] = u64::from(kind) | (instructions.len() as u64) << 32;
     attr[1] = instructions.as_ptr() as u64;
     attr[2] = licence.as_ptr() as u64;
     // SAFETY: attr is longer than the fields that the kernel reads, and all pointers in it outlive the call.
@@ -78,6 +84,32 @@ fn load_empty_program() -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the descriptor was just given to us and nobody else knows it.
-    unsafe { libc::close(fd as libc::c_int) };
-    Ok(())
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) })
+}
+
+/// Nanoseconds that the kernel's statistics (`kernel.bpf_stats_enabled`) give for one run of a program that does
+/// nothing: what its own clock takes.
+pub fn empty_run_ns() -> io::Result<f64> {
+    const SOCKET_FILTER: u32 = 1;
+    const PROG_TEST_RUN: libc::c_long = 10;
+    const RUNS: u64 = 100_000;
+    let program = load_empty(SOCKET_FILTER)?;
+    let packet = [0u8; 64];
+    // The fields of BPF_PROG_TEST_RUN: program and answer, sizes of the packet in and out, the packet, none out, runs.
+    let mut attr = [0u64; 16];
+    attr[0] = program.as_raw_fd() as u64;
+    attr[1] = packet.len() as u64;
+    attr[2] = packet.as_ptr() as u64;
+    attr[4] = RUNS;
+    // SAFETY: attr is longer than the fields that the kernel reads and writes, and the packet outlives the call.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, PROG_TEST_RUN, attr.as_mut_ptr(), size_of_val(&attr)) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", program.as_raw_fd()))?;
+    let field = |name: &str| -> f64 {
+        let value = info.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or(0.0)
+    };
+    Ok(field("run_time_ns:") / field("run_cnt:"))
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use hippius_tests::agent::Agent;
 use hippius_tests::clients::curl::curl;
-use hippius_tests::clients::tls::{Load, TlsClient};
+use hippius_tests::clients::tls::{Load, METHODS, TlsClient};
 use hippius_tests::config::Config;
 use hippius_tests::expect::{self, Expected};
 use hippius_tests::lab::{self, Lab};
@@ -20,9 +20,6 @@ use hippius_tests::servers::haproxy;
 use hippius_tests::servers::nginx::{self, MARKS, Nginx, Options};
 use hippius_tests::truth::AccessLine;
 use hippius_tests::{paths, ports, process, python, wait};
-
-/// As in `apps/tls_client.py`.
-const METHODS: [&str; 8] = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "GET", "POST"];
 
 const FEW: Load = Load { connections: 4, requests: 25 };
 

@@ -1,17 +1,27 @@
 //! `cargo xtask bench`: what the agent costs, measured on this machine.
 
 use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
-use crate::{build, step, test, toolchain};
+use crate::{build, step, toolchain, vmtest};
 
 /// Measure what the agent costs: throughput and latency with and without it, CPU, memory, scrape time.
 ///
-/// The measurements are in `tests/src/bin/bench.rs`. Run it as root on a machine that does nothing else.
+/// The measurements are in `tests/src/bin/bench`. Run it as root on a machine that does nothing else. Each part is kept in
+/// target/bench, and docs/benchmarks.md is printed from all of them.
 #[derive(clap::Args)]
 pub struct Args {
+    /// Measure on the kernels of `vmtest` instead, in an emulator: nothing but ratios
+    #[arg(long, conflicts_with = "bench")]
+    kernels: bool,
+    /// Measure this agent instead of building one
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
     /// Arguments for the benchmark, after `--` (`-- --help` lists them)
     #[arg(last = true)]
     bench: Vec<OsString>,
@@ -19,9 +29,25 @@ pub struct Args {
 
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     toolchain::for_tests()?;
-    build::task(workspace, &build::Args { debug: false, ebpf_only: false })?;
+    let agent = match &args.agent {
+        Some(agent) => agent.clone(),
+        None => build::task(workspace, &build::Args { debug: false, ebpf_only: false })?,
+    };
     let mut cargo = workspace.cargo();
-    cargo.args(["run", "--release", "--package", "hippius-tests", "--bin", "bench", "--"]).args(&args.bench);
-    test::tell_where_the_agent_is(workspace, &mut cargo);
-    step::run(&mut cargo)
+    // With the client of Redis that the benchmark starts.
+    step::run(cargo.args(["build", "--release", "--package", "hippius-tests", "--bins"]))?;
+    let program = workspace.cargo_target().join("release/bench");
+    let mut bench = Command::new(&program);
+    bench.env("HIPPIUS_AGENT", &agent);
+    if args.kernels {
+        let folder = workspace.own_target("bench");
+        fs::create_dir_all(&folder)?;
+        for (name, json) in vmtest::measure::parts(workspace, agent, program)? {
+            let path = folder.join(name + ".json");
+            fs::write(&path, json).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        bench.arg("--page");
+    }
+    bench.args(&args.bench);
+    step::run(&mut bench)
 }

@@ -18,7 +18,7 @@ use crate::kernel::record::{Item, Record, fetch_next};
 use crate::kernel::watch::{self, Watch};
 use crate::pipeline::{Pipeline, Source};
 use crate::record::agent::AgentMetrics;
-use crate::record::series::Recorder;
+use crate::record::series::{Batch, Recorder};
 
 /// How long the thread sleeps when the ring is quiet. The kernel side wakes it earlier when much waits.
 const NAP: Duration = Duration::from_millis(50);
@@ -100,32 +100,22 @@ impl Capture {
         }
     }
 
+    /// Takes all that waits in the ring, first what was kept from before.
     fn drain(&mut self, heads: &mut HeadBuffer, gauges: &mut Gauges, config: &Config) {
+        let mut intake = Intake { pipeline: &mut self.pipeline, tls: &mut self.tls, heads, gauges, config };
+        let early = self.probes.early.take();
+        let mut early = early.chunks(BATCH);
         loop {
             let now_ns = monotonic_ns();
             let mut batch = self.recorder.batch();
+            if let Some(records) = early.next() {
+                records.iter().for_each(|record| intake.take(&mut batch, record, now_ns));
+                continue;
+            }
             for _ in 0..BATCH {
                 let Some(item) = self.probes.ring.next() else { return };
                 fetch_next(&item);
-                match Item::parse(&item) {
-                    Some(Item::Flow(record)) => {
-                        gauges.record(record.header.kind);
-                        self.pipeline.take(&mut batch, heads, &record, Source::Ring, now_ns);
-                    }
-                    Some(Item::Connected(connected)) => {
-                        gauges.record(connected.kind);
-                        self.pipeline.connected(&connected, now_ns);
-                    }
-                    Some(Item::Named(named)) => {
-                        gauges.record(named.kind);
-                        self.pipeline.named(&named);
-                    }
-                    Some(Item::Asked(asked)) => {
-                        let followed = self.tls.as_mut().is_some_and(|tls| tls.answer(config, &asked));
-                        self.pipeline.follow_sessions(asked.tgid, followed);
-                    }
-                    None => gauges.torn(1),
-                }
+                intake.take(&mut batch, &item, now_ns);
             }
         }
     }
@@ -207,5 +197,38 @@ impl Capture {
         }
         self.pipeline.configure(Arc::clone(&new));
         self.applied.store(new);
+    }
+}
+
+/// Where a record goes.
+struct Intake<'a> {
+    pipeline: &'a mut Pipeline,
+    tls: &'a mut Option<Tls>,
+    heads: &'a mut HeadBuffer,
+    gauges: &'a mut Gauges,
+    config: &'a Config,
+}
+
+impl Intake<'_> {
+    fn take(&mut self, batch: &mut Batch<'_>, item: &[u8], now_ns: u64) {
+        match Item::parse(item) {
+            Some(Item::Flow(record)) => {
+                self.gauges.record(record.header.kind);
+                self.pipeline.take(batch, self.heads, &record, Source::Ring, now_ns);
+            }
+            Some(Item::Connected(connected)) => {
+                self.gauges.record(connected.kind);
+                self.pipeline.connected(&connected, now_ns);
+            }
+            Some(Item::Named(named)) => {
+                self.gauges.record(named.kind);
+                self.pipeline.named(&named);
+            }
+            Some(Item::Asked(asked)) => {
+                let followed = self.tls.as_mut().is_some_and(|tls| tls.answer(self.config, &asked));
+                self.pipeline.follow_sessions(asked.tgid, followed);
+            }
+            None => self.gauges.torn(1),
+        }
     }
 }

@@ -69,7 +69,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     harden::forbid_dumps();
     let (store, lookups) = Store::open(&settings::store(&config))?;
     let queues = Queues::random().map_err(OpenError::Random)?;
-    let mut probes = loader::load(&settings::probes(&config), &Watch::of(&config, config.listen.port()))?;
+    let mut probes = loader::load(&settings::probes(&config), || Watch::of(&config, config.listen.port()))?;
     let tls = tls::start(&mut probes);
     // Before there are other threads: capabilities belong to the thread, and are handed down to those that it starts.
     privileges::drop_capabilities()?;

@@ -60,6 +60,14 @@ pub struct Attachment {
     pub array: Option<(&'static str, u32)>,
 }
 
+impl Attachment {
+    /// Whether only connections that watched processes open come to it. Such a program is loaded when servers are watched
+    /// already: the verifier walks it for long.
+    pub fn is_of_clients(&self) -> bool {
+        matches!(self.array, Some((_, place::CLIENT | place::CLIENT_ON)))
+    }
+}
+
 const fn attached(program: &'static str, hook: Hook, target: &'static str) -> Attachment {
     Attachment { program, hook, target, array: None }
 }
@@ -72,7 +80,7 @@ mod place {
     pub const STREAM_ON: u32 = 3;
 }
 
-/// The programs that go on with one that is attached.
+/// The programs that go on with one that is attached; the smallest is the first.
 const fn continued(
     hook: Hook,
     target: &'static str,
@@ -81,17 +89,18 @@ const fn continued(
 ) -> [Attachment; 4] {
     let [server_on, client, client_on, stream_on] = programs;
     [
+        Attachment { program: stream_on, hook, target, array: Some((array, place::STREAM_ON)) },
         Attachment { program: server_on, hook, target, array: Some((array, place::SERVER_ON)) },
         Attachment { program: client, hook, target, array: Some((array, place::CLIENT)) },
         Attachment { program: client_on, hook, target, array: Some((array, place::CLIENT_ON)) },
-        Attachment { program: stream_on, hook, target, array: Some((array, place::STREAM_ON)) },
     ]
 }
 
 /// What both back-ends follow: states of sockets, and processes.
 const STATES: [&str; 4] = ["inet_sock_set_state", "sched_process_fork", "sched_process_exec", "sched_process_exit"];
 
-/// The back-end's programs for this kernel, what only it needs first, or a sentence that says why it cannot run here.
+/// The back-end's programs for this kernel, first a small one that only it needs, or a sentence that says why it cannot
+/// run here.
 pub fn plan(backend: Backend, types: &KernelTypes, facts: &Facts) -> Result<Vec<Attachment>, String> {
     let missing = facts.missing(*backend.bit());
     if !missing.is_empty() {

@@ -1,6 +1,6 @@
 //! Loads and attaches the best back-end that works on this host.
 
-use std::os::fd::AsRawFd;
+use std::thread;
 use std::time::Duration;
 
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
@@ -12,12 +12,16 @@ use super::backend::{Attachment, Backend, PREFERENCE, plan};
 use super::btf::KernelTypes;
 use super::clients::Clients;
 use super::clock::monotonic_ns;
+use super::early::{self, Early};
 use super::error::LoadError;
 use super::facts::Facts;
 use super::object::{self, Object};
 use super::sweep::Sweeper;
 use super::watch::{PortSet, Watch};
 use super::{programs, self_check, tls};
+
+/// How often the ring is emptied while programs are loaded: it takes longer to fill.
+const WHILE_LOADING: Duration = Duration::from_millis(5);
 
 /// Words of the port bitmap.
 pub const PORT_WORDS: usize = 65536 / 64;
@@ -68,6 +72,8 @@ pub struct Probes {
     pub tls: Option<Result<tls::programs::Parts, LoadError>>,
     /// Since when the wanted ports are watched, `CLOCK_MONOTONIC` in nanoseconds.
     pub since_ns: u64,
+    /// Records from before the programs for clients were loaded.
+    pub early: Early,
     pub(super) log: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
@@ -81,10 +87,7 @@ impl Probes {
 
     /// Waits until the ring holds more than the wake threshold, or `timeout` is over.
     pub fn wait(&self, timeout: Duration) {
-        let mut poll = libc::pollfd { fd: self.ring.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: one descriptor that the ring owns. An error is an early return, and harmless.
-        unsafe { libc::poll(&raw mut poll, 1, timeout) };
+        early::wait(&self.ring, timeout);
     }
 }
 
@@ -142,24 +145,28 @@ impl Controls {
     }
 }
 
-/// Loads and attaches the best back-end that works here. `watch` is watched from then on.
-pub fn load(settings: &Settings, watch: &Watch) -> Result<Probes, LoadError> {
+/// Loads and attaches the best back-end that works here. What `look` finds on the host is watched from then on.
+pub fn load(settings: &Settings, look: impl Fn() -> Watch) -> Result<Probes, LoadError> {
     let (facts, plans) = of_running_kernel(settings)?;
-    load_with(settings, watch, &facts, plans)
+    load_with(settings, look, &facts, plans)
 }
 
 /// The same with what is known of the kernel; tests give what is not true.
-pub fn load_with(settings: &Settings, watch: &Watch, facts: &Facts, plans: Vec<Plan>) -> Result<Probes, LoadError> {
+pub fn load_with(
+    settings: &Settings,
+    look: impl Fn() -> Watch,
+    facts: &Facts,
+    plans: Vec<Plan>,
+) -> Result<Probes, LoadError> {
     let mut refused = Vec::new();
     let mut loader = object::loader();
     let object = Object::new(settings, facts)?;
     object.configure(&mut loader);
     for Plan { backend, attachments } in plans {
-        match attachments.and_then(|plan| attach(&object, &mut loader, backend, &plan)) {
-            Ok(mut probes) => {
-                self_check::run(&mut probes, facts.get("HAS_STORAGE") != 0)?;
-                probes.since_ns = monotonic_ns();
-                probes.controls.watch(watch)?;
+        let attached = attachments.and_then(|plan| Ok((attach(&object, &mut loader, backend, &plan)?, plan)));
+        match attached {
+            Ok((probes, plan)) => {
+                let mut probes = begin(&object, probes, &plan, look, facts.get("HAS_STORAGE") != 0)?;
                 probes.refused = refused;
                 return Ok(probes);
             }
@@ -168,6 +175,33 @@ pub fn load_with(settings: &Settings, watch: &Watch, facts: &Facts, plans: Vec<P
     }
     let reasons: Vec<_> = refused.iter().map(|(backend, error)| format!("{}: {error}", backend.name())).collect();
     Err(LoadError::NoBackend(reasons.join("; ")))
+}
+
+/// Watches servers, then loads the programs for clients, which takes as long again, then watches clients. Each end is
+/// checked before it is watched.
+fn begin<'a>(
+    object: &'a Object<'a>,
+    mut probes: Probes,
+    plan: &[Attachment],
+    look: impl Fn() -> Watch,
+    cookies: bool,
+) -> Result<Probes, LoadError> {
+    self_check::servers(&mut probes, cookies)?;
+    let servers = look().without_clients();
+    probes.since_ns = monotonic_ns();
+    probes.controls.watch(&servers)?;
+    let Probes { ring, early, controls, .. } = &mut probes;
+    thread::scope(|scope| {
+        let loading = scope.spawn(|| object.load_clients(&mut controls.ebpf, plan));
+        while !loading.is_finished() {
+            early::wait(ring, WHILE_LOADING);
+            early.drain(ring);
+        }
+        loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
+    self_check::clients(&mut probes, &servers, cookies)?;
+    probes.controls.clients.watch(&look())?;
+    Ok(probes)
 }
 
 /// What one back-end is made of, or why it cannot run here.
@@ -211,7 +245,11 @@ fn try_any(settings: &Settings) -> Result<Probes, LoadError> {
     object.configure(&mut loader);
     let mut result = Err(LoadError::NoBackend("none is asked for".to_owned()));
     for Plan { backend, attachments } in plans {
-        result = attachments.and_then(|plan| object.load(&mut loader, backend, &plan));
+        result = attachments.and_then(|plan| {
+            let mut probes = object.load(&mut loader, backend, &plan)?;
+            object.load_clients(&mut probes.controls.ebpf, &plan)?;
+            Ok(probes)
+        });
         if result.is_ok() {
             break;
         }

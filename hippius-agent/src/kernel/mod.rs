@@ -7,6 +7,7 @@ pub mod btf;
 pub mod clients;
 pub mod clock;
 pub mod container;
+pub mod early;
 pub mod error;
 pub mod facts;
 pub mod harden;

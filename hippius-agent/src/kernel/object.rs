@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use aya::maps::{Array, HashMap, Map, PerCpuArray, ProgramArray, RingBuf};
+use aya::maps::{Array, HashMap, Map, PerCpuArray, RingBuf};
 use aya::programs::Iter;
 use aya::{Btf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
@@ -11,6 +11,7 @@ use hippius_common::fields::arch;
 
 use super::backend::{Attachment, Backend};
 use super::clients::Clients;
+use super::early::Early;
 use super::error::LoadError;
 use super::facts::Facts;
 use super::iterator::Iterator;
@@ -80,7 +81,7 @@ impl<'a> Object<'a> {
         self.facts.get("HAS_STORAGE") != 0
     }
 
-    /// Loads the programs of one back-end and attaches none.
+    /// Loads those of a back-end's programs that servers need, and attaches none; [`Self::load_clients`] follows.
     pub fn load(
         &'a self,
         loader: &mut EbpfLoader<'a>,
@@ -88,13 +89,8 @@ impl<'a> Object<'a> {
         plan: &[Attachment],
     ) -> Result<Probes, LoadError> {
         let mut ebpf = loader.override_global("BACKEND", backend.bit(), true).load(OBJECT)?;
-        let loaded = programs::load(&mut ebpf, plan, &self.btf)?;
-        for (attachment, fd) in plan.iter().zip(loaded) {
-            if let Some((array, place)) = attachment.array {
-                let Some(map) = ebpf.map_mut(array) else { return Err(LoadError::Foreign(array)) };
-                ProgramArray::try_from(map)?.set(place, &fd, 0)?;
-            }
-        }
+        let (_, servers): (Vec<_>, Vec<_>) = plan.iter().partition(|attachment| attachment.is_of_clients());
+        programs::load(&mut ebpf, &servers, &self.btf)?;
         let ports = Array::try_from(take(&mut ebpf, "PORTS")?)?;
         let discover = Array::try_from(take(&mut ebpf, "DISCOVER")?)?;
         let unix = Array::try_from(take(&mut ebpf, "UNIX")?)?;
@@ -102,7 +98,6 @@ impl<'a> Object<'a> {
         let ring = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
         let log = self.settings.probe_log.then(|| EbpfLogger::init(&mut ebpf)).transpose()?;
         let processes = tls::programs::again(&ebpf, "CLIENTS")?;
-        // The sweeper lets go of the map that this program uses, too.
         let clients = self.clients(&mut ebpf)?;
         let (mut sweeper, sweep) = self.sweeper(&mut ebpf)?;
         let mut programs: Vec<_> = plan.iter().map(|attachment| attachment.program).chain([sweep]).collect();
@@ -111,7 +106,14 @@ impl<'a> Object<'a> {
             programs.extend(tls::programs::NAMES);
         }
         let controls = Controls { losses, ports, discover, unix, clients, programs, ebpf };
-        Ok(Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), tls, since_ns: 0 })
+        let early = Early::default();
+        Ok(Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), tls, since_ns: 0, early })
+    }
+
+    /// Loads the other programs.
+    pub fn load_clients(&self, ebpf: &mut Ebpf, plan: &[Attachment]) -> Result<(), LoadError> {
+        let (clients, _): (Vec<_>, Vec<_>) = plan.iter().partition(|attachment| attachment.is_of_clients());
+        programs::load(ebpf, &clients, &self.btf)
     }
 
     fn sweeper(&self, ebpf: &mut Ebpf) -> Result<(Sweeper, &'static str), LoadError> {
@@ -122,14 +124,14 @@ impl<'a> Object<'a> {
         };
         let refused = |source| LoadError::Program { name, source: Box::new(source) };
         let since = Array::try_from(take(ebpf, "SWEEP_SINCE")?)?;
-        let flows = match take(ebpf, map)? {
-            Map::SkStorage(flows) | Map::HashMap(flows) => flows,
-            _ => return Err(LoadError::Foreign(map)),
-        };
         let sweep: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
         sweep.load(iterator, &self.btf).map_err(refused)?;
-        let fd = sweep.fd().map_err(refused)?;
-        Ok((Sweeper::new(fd.as_fd(), flows.fd().as_fd(), since)?, name))
+        let sweep = sweep.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(refused)?;
+        // It stays where it is: programs that are loaded later know it by its descriptor.
+        let Some(Map::SkStorage(flows) | Map::HashMap(flows)) = ebpf.map(map) else {
+            return Err(LoadError::Foreign(map));
+        };
+        Ok((Sweeper::new(sweep.as_fd(), flows.fd().as_fd(), since)?, name))
     }
 
     /// Without socket storage there is no way from a file to its socket either: what is open already stays unseen.

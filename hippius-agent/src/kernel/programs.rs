@@ -5,16 +5,28 @@ use std::num::NonZero;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use aya::maps::ProgramArray;
 use aya::programs::{BtfTracePoint, FEntry, FExit, Program, ProgramError, ProgramFd};
 use aya::{Btf, Ebpf};
 
 use super::backend::{Attachment, Hook};
 use super::error::LoadError;
 
-/// Loads all programs of the plan: their descriptors in its order, or the first refusal. The verifier takes a tenth of a
-/// second and more for each of the large ones, and knows no lock among the privileged (kernel/bpf/verifier.c, bpf_check),
-/// so each processor takes one at a time.
-pub fn load(ebpf: &mut Ebpf, plan: &[Attachment], btf: &Btf) -> Result<Vec<ProgramFd>, LoadError> {
+/// Loads these programs and puts them in their places, or gives the first refusal. The verifier takes a tenth of a second
+/// and more for each of the large ones, and knows no lock among the privileged (kernel/bpf/verifier.c, bpf_check), so each
+/// processor takes one at a time.
+pub fn load(ebpf: &mut Ebpf, plan: &[Attachment], btf: &Btf) -> Result<(), LoadError> {
+    for (attachment, fd) in plan.iter().zip(load_all(ebpf, plan, btf)?) {
+        if let Some((array, place)) = attachment.array {
+            let Some(map) = ebpf.map_mut(array) else { return Err(LoadError::Foreign(array)) };
+            ProgramArray::try_from(map)?.set(place, &fd, 0)?;
+        }
+    }
+    Ok(())
+}
+
+/// Their descriptors, in the order of the plan.
+fn load_all(ebpf: &mut Ebpf, plan: &[Attachment], btf: &Btf) -> Result<Vec<ProgramFd>, LoadError> {
     let [first, others @ ..] = plan else { return Ok(Vec::new()) };
     // Where the kernel refuses the kind, it does so for the first, and the others need not be asked.
     let loaded_first = load_one(program(ebpf, first.program)?, first, btf)?;

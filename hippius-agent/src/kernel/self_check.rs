@@ -50,45 +50,50 @@ pub enum SelfCheckError {
     Bytes(&'static str),
 }
 
-/// Makes the connections and compares. Nothing else is watched meanwhile. `cookies` says whether records carry the
-/// kernel's own socket cookies, and whether connections that are open already can be taken up.
+/// Makes connections and compares what is said of the server's end. Nothing else is watched meanwhile. `cookies` says
+/// whether records carry the kernel's own socket cookies, and whether connections that are open already can be taken up.
 ///
 /// Without cookies, somebody else's connection to the same port number cannot be told apart: a second try is another port.
-pub fn run(probes: &mut Probes, cookies: bool) -> Result<(), SelfCheckError> {
-    check(probes, cookies).or_else(|_| check(probes, cookies))
-}
-
-fn check(probes: &mut Probes, cookies: bool) -> Result<(), SelfCheckError> {
-    // Elsewhere the kernel knows this process by another number, which is not to be had.
-    let client = process::is_in_first_namespace();
-    for make in [in_order, reset] {
-        let truth = make(&mut |port| watch_only(probes, Some(port), client))?;
-        let seen = collect(probes, &truth, Ends { server: true, client }, cookies)?;
-        server::compare(&truth, &seen)?;
-        if client {
-            client::compare(&truth, &seen)?;
+pub fn servers(probes: &mut Probes, cookies: bool) -> Result<(), SelfCheckError> {
+    twice(|| {
+        let ends = Ends { server: true, client: false };
+        for make in [in_order, reset] {
+            let mut watch = Watch::default();
+            let truth = make(&mut |port| {
+                watch.ports.add(port);
+                probes.controls.watch(&watch).map_err(io::Error::other)
+            })?;
+            server::compare(&truth, &collect(probes, &truth, ends, cookies)?)?;
+            probes.controls.watch(&Watch::default()).map_err(io::Error::other)?;
         }
-        watch_only(probes, None, false)?;
-    }
-    unix::check(probes, cookies)?;
-    if client && cookies {
-        let truth = opened_before(&mut |_| watch_only(probes, None, true))?;
-        let seen = collect(probes, &truth, Ends { server: false, client }, cookies)?;
-        client::compare(&truth, &seen)?;
-        watch_only(probes, None, false)?;
-    }
-    Ok(())
+        unix::check(probes, cookies)
+    })
 }
 
-fn watch_only(probes: &mut Probes, port: Option<u16>, client: bool) -> io::Result<()> {
-    let mut watch = Watch::default();
-    if let Some(port) = port {
-        watch.ports.add(port);
+/// The same of the client's end, while `watched` servers are watched already: their records are kept.
+pub fn clients(probes: &mut Probes, watched: &Watch, cookies: bool) -> Result<(), SelfCheckError> {
+    // Elsewhere the kernel knows this process by another number, which is not to be had.
+    if !process::is_in_first_namespace() {
+        return Ok(());
     }
-    if client {
-        watch.clients.push(std::process::id());
-    }
-    probes.controls.watch(&watch).map_err(io::Error::other)
+    let itself = Watch { clients: vec![std::process::id()], ..watched.clone() };
+    let ends = Ends { server: false, client: true };
+    let connections: &[Make] = if cookies { &[in_order, reset, opened_before] } else { &[in_order, reset] };
+    twice(|| {
+        for make in connections {
+            let truth = make(&mut |_| probes.controls.clients.watch(&itself).map_err(io::Error::other))?;
+            client::compare(&truth, &collect(probes, &truth, ends, cookies)?)?;
+            probes.controls.clients.watch(watched).map_err(io::Error::other)?;
+        }
+        Ok(())
+    })
+}
+
+/// Makes a connection that is watched when the given function is called with the server's port.
+type Make = fn(&mut dyn FnMut(u16) -> io::Result<()>) -> io::Result<Truth>;
+
+fn twice(mut check: impl FnMut() -> Result<(), SelfCheckError>) -> Result<(), SelfCheckError> {
+    check().or_else(|_| check())
 }
 
 /// The ends of a connection that are watched.
@@ -104,6 +109,31 @@ struct Seen {
     server: End,
     client: End,
     connected: Option<Connected>,
+}
+
+impl Seen {
+    /// False for what is of another connection.
+    fn take(&mut self, item: &[u8], truth: &Truth, cookies: bool) -> bool {
+        match Item::parse(item) {
+            Some(Item::Flow(record)) => {
+                let header = &record.header;
+                let is = |port, cookie| header.local_port == port && (!cookies || header.cookie == cookie);
+                if header.flags & flag::CLIENT == 0 && is(truth.server.port(), truth.cookie) {
+                    self.server.take(&record);
+                } else if header.flags & flag::CLIENT != 0 && is(truth.client_port, truth.client_cookie) {
+                    self.client.take(&record);
+                } else {
+                    return false;
+                }
+                true
+            }
+            Some(Item::Connected(connected)) if connected.local_port == truth.client_port => {
+                self.connected = Some(connected);
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What they said of one end.
@@ -133,20 +163,8 @@ fn collect(probes: &mut Probes, truth: &Truth, ends: Ends, cookies: bool) -> Res
     let mut seen = Seen::default();
     while Instant::now() < deadline {
         while let Some(item) = probes.ring.next() {
-            match Item::parse(&item) {
-                Some(Item::Flow(record)) => {
-                    let header = &record.header;
-                    let is = |port, cookie| header.local_port == port && (!cookies || header.cookie == cookie);
-                    if header.flags & flag::CLIENT == 0 && is(truth.server.port(), truth.cookie) {
-                        seen.server.take(&record);
-                    } else if header.flags & flag::CLIENT != 0 && is(truth.client_port, truth.client_cookie) {
-                        seen.client.take(&record);
-                    }
-                }
-                Some(Item::Connected(connected)) if connected.local_port == truth.client_port => {
-                    seen.connected = Some(connected);
-                }
-                _ => {}
+            if !seen.take(&item, truth, cookies) {
+                probes.early.keep(&item);
             }
         }
         if (!ends.server || seen.server.is_over()) && (!ends.client || seen.client.is_over()) {

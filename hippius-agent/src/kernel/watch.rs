@@ -51,6 +51,11 @@ impl Ports {
 }
 
 impl Watch {
+    /// The same, and no connection that a process opens.
+    pub fn without_clients(self) -> Self {
+        Self { outbound: false, programs: false, clients: Vec::new(), ..self }
+    }
+
     /// What the configuration asks for on this host as it is. `own` is the agent's port.
     pub fn of(config: &Config, own: u16) -> Self {
         let mut watch = Self {

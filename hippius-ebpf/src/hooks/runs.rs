@@ -38,12 +38,13 @@ pub mod family {
 const EPIPE: i32 = 32;
 const ECONNRESET: i32 = 104;
 
-/// A call has moved `bytes`, more than none, on any socket of the host.
+/// A call has moved `bytes`, more than none, on any socket of the host. `origin` is asked for when the socket is of
+/// interest.
 #[inline(always)]
-pub fn begin<const SEND: bool, const FAMILY: u8>(
+pub fn begin<const SEND: bool, const FAMILY: u8, O: Origin>(
     ctx: &impl EbpfContext,
     socket: Socket,
-    origin: impl Origin,
+    origin: impl Fn(Socket) -> O,
     bytes: i32,
 ) {
     let watched = if FAMILY == family::UNIX || (FAMILY == family::ANY && socket.is_unix()) {
@@ -53,7 +54,7 @@ pub fn begin<const SEND: bool, const FAMILY: u8>(
         true
     } else {
         if calls::are_possible() {
-            sessions::join::<SEND>(socket, origin, u64::from(bytes as u32));
+            sessions::join::<SEND>(socket, origin(socket), u64::from(bytes as u32));
         }
         flows::is_watched(socket.local_port())
     };
@@ -69,7 +70,7 @@ pub fn begin<const SEND: bool, const FAMILY: u8>(
         None if watched => {}
         _ => return,
     }
-    if flows::account::<SEND>(socket, flow, origin, u64::from(bytes as u32)) {
+    if flows::account::<SEND>(socket, flow, origin(socket), u64::from(bytes as u32)) {
         go_on_server::<SEND, FAMILY>(ctx);
         flows::end_call::<SEND, SEND>(socket);
     }

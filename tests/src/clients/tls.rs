@@ -7,6 +7,9 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{paths, python};
 
+/// Of each connection, by its number; as in `apps/tls_client.py`.
+pub const METHODS: [&str; 8] = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "GET", "POST"];
+
 /// A started client. It ends when it is dropped.
 pub struct TlsClient {
     child: Child,

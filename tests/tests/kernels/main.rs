@@ -4,6 +4,7 @@
 //! `HIPPIUS_BACKEND` names the back-end that is asked for; `HIPPIUS_BACKEND_EXPECTED=refused` says that this kernel
 //! lacks its hooks: then only the refusal is tested. `HIPPIUS_LOCKDOWN` names the lockdown mode that is in force.
 
+mod outbound;
 mod storm;
 mod unix;
 

@@ -3,6 +3,7 @@
 mod boot;
 mod fetch;
 mod matrix;
+pub mod measure;
 mod report;
 mod results;
 mod root;

@@ -12,9 +12,9 @@ const HEAD: &str = "\
 <!-- Printed from kernels.snapshot by `cargo xtask vmtest --bless`. -->
 
 `cargo xtask vmtest [KERNEL…]` boots Debian's cloud kernels in qemu, with software emulation and one processor, puts the
-agent, nginx, Redis, curl and the servers of the tests into the guest, and runs one file of functional tests,
-[`tests/tests/kernels/main.rs`](../tests/tests/kernels/main.rs), once for each back-end. The same file runs with `cargo test` on the
-kernel of the machine at hand. Every test compares with what the servers' own logs and the clients' own counts say; no
+agent, nginx, Redis, curl, OpenSSL and the servers of the tests into the guest, and runs one set of functional tests,
+[`tests/tests/kernels`](../tests/tests/kernels/main.rs), once for each back-end. The same set runs with `cargo test` on the
+kernel of the machine at hand. What calls cost there, as ratios, stands in [benchmarks.md](benchmarks.md). Every test compares with what the servers' own logs and the clients' own counts say; no
 difference is allowed.
 
 A back-end is tested where the kernel has its hooks. Where it lacks them, the agent must refuse to start, with one

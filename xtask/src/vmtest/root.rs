@@ -14,7 +14,7 @@ use crate::step;
 const INIT: &str = include_str!("init.sh");
 
 /// Programs of the host that the guest's scripts and tests start.
-const PROGRAMS: [&str; 15] = [
+const PROGRAMS: [&str; 16] = [
     "sh",
     "mount",
     "mkdir",
@@ -30,10 +30,14 @@ const PROGRAMS: [&str; 15] = [
     "redis-server",
     "curl",
     "kill",
+    "openssl",
 ];
 
 /// Found on many machines; for whoever looks around in a guest.
 const WELCOME: [&str; 4] = ["bpftool", "head", "ps", "sysctl"];
+
+/// What programs read beside their libraries; where it is missing, they do without.
+const FILES: [&str; 1] = ["/usr/lib/ssl/openssl.cnf"];
 
 /// A file that is put below `/t`.
 #[derive(Debug)]
@@ -87,6 +91,9 @@ fn fill(folder: &Path, own: &[Own], job: &str) -> Result<()> {
     }
     for path in WELCOME.iter().filter_map(|name| step::find_program(name)) {
         tree.program(&path)?;
+    }
+    for path in FILES.iter().map(Path::new).filter(|path| path.exists()) {
+        tree.copy(path)?;
     }
     for Own { from, name } in own {
         tree.stripped(from, &Path::new("t").join(name))?;

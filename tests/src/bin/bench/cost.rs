@@ -27,7 +27,7 @@ fn offered(server: &Server, rate: f64, run: Duration) -> Load {
     Load { address: server.address(), request, connections: 32, requests, rate: Some(rate) }
 }
 
-fn counted(agent: &Agent, wanted: u64) -> Result<Metrics> {
+pub fn counted(agent: &Agent, wanted: u64) -> Result<Metrics> {
     let mut last = agent.scrape()?;
     let _ = wait::until("all requests counted", Duration::from_secs(10), || {
         last = agent.scrape().ok()?;
@@ -120,14 +120,14 @@ pub fn start_to_first_capture(workdir: &Workdir, effort: Effort) -> Result<Vec<R
 }
 
 /// The kernel's own statistics of BPF programs, switched back at the end.
-struct BpfStats {
+pub struct BpfStats {
     before: String,
 }
 
 const BPF_STATS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
 impl BpfStats {
-    fn on() -> Result<Self> {
+    pub fn on() -> Result<Self> {
         let before = std::fs::read_to_string(BPF_STATS)?;
         std::fs::write(BPF_STATS, "1")?;
         Ok(Self { before })
@@ -167,7 +167,7 @@ pub fn probe_time(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn by_program(metrics: &Metrics, name: &str) -> BTreeMap<String, f64> {
+pub fn by_program(metrics: &Metrics, name: &str) -> BTreeMap<String, f64> {
     let programs = metrics.select(name, &[]);
     programs.map(|sample| (sample.labels.get("program").cloned().unwrap_or_default(), sample.value)).collect()
 }

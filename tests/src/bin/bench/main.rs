@@ -2,22 +2,30 @@
 //! result as `docs/benchmarks.md`. Run it as root where nothing else runs.
 
 mod cost;
+mod four;
+mod page;
 mod pages;
+mod part;
 mod postgres;
 mod redis;
+mod redis_keys;
+mod redis_server;
+mod redis_wire;
 mod report;
 mod rounds;
+mod sockets;
 mod throughput;
 mod tls;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Parser;
 use hippius_tests::workdir::Workdir;
 use hippius_tests::{bpf, paths};
 
+use part::Part;
 use report::Row;
 
 #[derive(Parser)]
@@ -29,9 +37,15 @@ struct Arguments {
     /// Where the tables go
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Only measurements whose name contains this
-    #[arg(long, value_name = "WORD")]
-    only: Option<String>,
+    /// Only measurements whose name contains one of these; the others stay in the tables as they were
+    #[arg(long, value_name = "WORD", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Only print the tables anew from what is kept in target/bench
+    #[arg(long, conflicts_with = "only")]
+    page: bool,
+    /// Measure what can be compared in an emulator, and print it as this part, JSON on one line, instead of keeping it
+    #[arg(long, value_name = "NAME")]
+    guest: Option<String>,
 }
 
 /// How long and how often.
@@ -39,13 +53,23 @@ struct Arguments {
 pub struct Effort {
     pub rounds: usize,
     pub run: Duration,
-    /// Length of the run at 50 000 requests per second.
+    /// Length of the runs that must lose nothing.
     pub soak: Duration,
+    /// Requests over TLS that must all be counted on the connection where they were.
+    pub tls_requests: u64,
 }
+
+const WHOLE: Effort =
+    Effort { rounds: 7, run: Duration::from_secs(5), soak: Duration::from_secs(60), tls_requests: 1_000_000 };
+const QUICK: Effort =
+    Effort { rounds: 3, run: Duration::from_secs(2), soak: Duration::from_secs(5), tls_requests: 50_000 };
+
+/// Parts that a guest has said begin with this.
+const EMULATED: &str = "emulated-";
 
 type Measurement = fn(&Workdir, Effort) -> Result<Vec<Row>>;
 
-const MEASUREMENTS: [(&str, Measurement); 14] = [
+const MEASUREMENTS: [(&str, Measurement); 18] = [
     ("nginx-saturation", throughput::nginx_saturation),
     ("nginx-offered", throughput::nginx_offered),
     ("uvicorn-saturation", throughput::uvicorn_saturation),
@@ -55,39 +79,54 @@ const MEASUREMENTS: [(&str, Measurement); 14] = [
     ("events-lost", cost::events_lost),
     ("start", cost::start_to_first_capture),
     ("probes", cost::probe_time),
+    ("socket-calls", sockets::calls),
     ("scrape", cost::scrape),
     ("redis-polls", redis::scrapes),
-    ("redis-million-keys", redis::million_keys),
+    ("redis-million-keys", redis_keys::million_keys),
     ("postgres-polls", postgres::polls),
+    ("four-targets", four::together),
+    ("redis-wire", redis_wire::pipelined),
     ("tls-calls", tls::calls),
+    ("tls-many", tls::many),
 ];
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    if let Some(why) = bpf::why_not() {
+    if let Some(why) = bpf::why_not().filter(|_| !arguments.page) {
         bail!("the agent cannot run here: {why}");
     }
-    let seconds = Duration::from_secs;
-    let effort = if arguments.quick {
-        Effort { rounds: 3, run: seconds(2), soak: seconds(5) }
-    } else {
-        Effort { rounds: 9, run: seconds(6), soak: seconds(60) }
-    };
-    let mut rows = Vec::new();
-    for (name, measure) in MEASUREMENTS {
-        if arguments.only.as_ref().is_some_and(|word| !name.contains(word.as_str())) {
-            continue;
-        }
-        eprintln!("{name} …");
-        // A measurement that fails says so in the table; the others still count.
-        let measured = measure(&Workdir::new(name)?, effort).unwrap_or_else(|error| vec![Row::failed(name, &error)]);
-        for row in &measured {
-            eprintln!("  {}", row.line());
-        }
-        rows.extend(measured);
+    if let Some(name) = &arguments.guest {
+        println!("@part {}", part(name, sockets::ratios, QUICK, false)?.json());
+        return Ok(());
+    }
+    if !arguments.page {
+        measure(&arguments)?;
     }
     let out = arguments.out.unwrap_or_else(|| paths::workspace().join("docs/benchmarks.md"));
-    report::write(&out, &rows, effort, arguments.quick)?;
+    page::write(&out, &Part::kept(&Part::folder())?, &MEASUREMENTS.map(|(name, _)| name))?;
     eprintln!("written: {}", out.display());
     Ok(())
+}
+
+fn measure(arguments: &Arguments) -> Result<()> {
+    let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|word| name.contains(word));
+    ensure!(MEASUREMENTS.iter().any(|(name, _)| wanted(name)), "no measurement is called so: {:?}", arguments.only);
+    let effort = if arguments.quick { QUICK } else { WHOLE };
+    for (name, measurement) in MEASUREMENTS.into_iter().filter(|(name, _)| wanted(name)) {
+        part(name, measurement, effort, arguments.quick)?.keep(&Part::folder())?;
+    }
+    Ok(())
+}
+
+fn part(name: &str, measurement: Measurement, effort: Effort, is_quick: bool) -> Result<Part> {
+    eprintln!("{name} …");
+    let start = Instant::now();
+    // A measurement that fails says so in the table; the others still count.
+    let rows = measurement(&Workdir::new(name)?, effort).unwrap_or_else(|error| vec![Row::failed(name, &error)]);
+    let part = Part::now(name, is_quick, start.elapsed(), rows);
+    for row in &part.rows {
+        eprintln!("  {}", row.line(""));
+    }
+    eprintln!("  {:.0} s", part.took.as_secs_f64());
+    Ok(part)
 }

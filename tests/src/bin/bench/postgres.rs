@@ -18,17 +18,12 @@ use crate::report::Row;
 
 const POLLS: &str = "pg_exporter_scrapes_total";
 /// As often as by default, but sixty times faster: four polls to one look at sizes, tables and settings.
-const PACE: &str = "interval_ms = 250\njitter_ms = 0\nslow_interval_s = 1\n";
+pub const PACE: &str = "interval_ms = 250\njitter_ms = 0\nslow_interval_s = 1\n";
 
 /// CPU time of 100 polls, memory, and the server's time for one poll.
 pub fn polls(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
-    let options = ["shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on"];
-    let postgres = Postgres::start_with(workdir, &options)?;
-    postgres.sql("CREATE EXTENSION pg_stat_statements")?;
-    process::run(postgres.client("pgbench").args(["-i", "-q", &postgres.url()]))?;
-    process::run(postgres.client("pgbench").args(["-n", "-t", "200", &postgres.url()]))?;
+    let postgres = used(workdir)?;
     let watcher = postgres.monitor()?;
-    postgres.sql(&format!("CREATE ROLE exporter LOGIN PASSWORD '{PASSWORD}'; GRANT pg_monitor TO exporter"))?;
 
     let without = Agent::start(Config::new().text(), workdir)?;
     let alone_bytes = settled(&without)?;
@@ -40,7 +35,7 @@ pub fn polls(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
     let with_bytes = settled(&agent)?;
     let ours = polling(&agent, &postgres, idle_s)?;
     let page = format!("{} /metrics/postgres/main", agent.address());
-    let scraping_s = hammer(&[agent.pid()], &[page])?.0;
+    let (scraping_s, our_times) = hammer(&[agent.pid()], &[page])?;
     drop(agent);
 
     let exporter = PostgresExporter::start(&postgres.url_as("exporter", PASSWORD), workdir)?;
@@ -49,7 +44,7 @@ pub fn polls(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
     // What it asks on its first connection alone is no part of a scrape.
     exporter.page()?;
     let before_ms = server_ms(&postgres, "exporter")?;
-    let theirs_s = hammer(&[pid], &[page])?.0;
+    let (theirs_s, their_times) = hammer(&[pid], &[page])?;
     let theirs_ms = (server_ms(&postgres, "exporter")? - before_ms) / f64::from(SCRAPES);
     ensure!(theirs_ms > 0.0, "the server knows of no statement of the exporter");
     let theirs_mib = mib(proc::memory_bytes(pid)?.0);
@@ -69,7 +64,14 @@ pub fn polls(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
             10.0,
             "MiB",
             one(mib(with_bytes.saturating_sub(alone_bytes))),
-            &format!("postgres_exporter {theirs_mib:.1}"),
+            &format!("postgres_exporter {theirs_mib:.1} MiB"),
+        ),
+        Row::told(
+            "Postgres: one scrape, p50 and p99",
+            format!(
+                "{:.2} and {:.2} ms; postgres_exporter {:.2} and {:.2} ms",
+                our_times.0, our_times.1, their_times.0, their_times.1
+            ),
         ),
         Row::at_most(
             "Postgres: the server's time for a poll, over a scrape of postgres_exporter",
@@ -79,6 +81,17 @@ pub fn polls(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
             &format!("agent {:.2} ms, postgres_exporter {theirs_ms:.2} ms", ours.server_ms),
         ),
     ])
+}
+
+/// A server with tables, statements that it has seen, and a role for the exporter.
+pub fn used(workdir: &Workdir) -> Result<Postgres> {
+    let options = ["shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on"];
+    let postgres = Postgres::start_with(workdir, &options)?;
+    postgres.sql("CREATE EXTENSION pg_stat_statements")?;
+    process::run(postgres.client("pgbench").args(["-i", "-q", &postgres.url()]))?;
+    process::run(postgres.client("pgbench").args(["-n", "-t", "200", &postgres.url()]))?;
+    postgres.sql(&format!("CREATE ROLE exporter LOGIN PASSWORD '{PASSWORD}'; GRANT pg_monitor TO exporter"))?;
+    Ok(postgres)
 }
 
 struct Polling {
@@ -99,7 +112,7 @@ fn polling(agent: &Agent, postgres: &Postgres, idle_s: f64) -> Result<Polling> {
 }
 
 /// Processor time that the agent takes in `run`.
-fn cpu_s(agent: &Agent, run: Duration) -> Result<f64> {
+pub fn cpu_s(agent: &Agent, run: Duration) -> Result<f64> {
     let before = agent.cpu_ns()?;
     std::thread::sleep(run);
     Ok((agent.cpu_ns()? - before) as f64 / 1e9)

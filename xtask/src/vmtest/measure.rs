@@ -1,0 +1,74 @@
+//! What the agent costs on each kernel, measured by the benchmark in the guest. The processor is emulated, so it gives
+//! nothing but ratios.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+
+use super::matrix::{self, Kernel};
+use super::root::{Own, Root};
+use super::{boot, fetch};
+use crate::step::say;
+use crate::toolchain;
+use crate::workspace::Workspace;
+
+const JOB: &str = include_str!("measure.sh");
+
+/// Boots all kernels, one after the other so that none disturbs the other's times. For each back-end that works there,
+/// the name of the part and its JSON.
+pub fn parts(workspace: &Workspace, agent: PathBuf, bench: PathBuf) -> Result<Vec<(String, String)>> {
+    toolchain::for_vms()?;
+    let folder = workspace.own_target("vm");
+    let own = [Own { from: agent, name: "hippius-agent" }, Own { from: bench, name: "bench" }];
+    let root = Root::build(&folder, &own, JOB)?;
+    let mut parts = Vec::new();
+    for kernel in matrix::KERNELS {
+        let found = one(&folder, &root, &kernel)?;
+        let works = kernel.backends.iter().filter(|one| one.expected == matrix::Expected::Works).count();
+        ensure!(found.len() == works, "{}: {} of {works} back-ends were measured", kernel.series, found.len());
+        parts.extend(found);
+    }
+    Ok(parts)
+}
+
+fn one(folder: &Path, root: &Root, kernel: &Kernel) -> Result<Vec<(String, String)>> {
+    let logs = folder.join(kernel.series);
+    std::fs::create_dir_all(&logs)?;
+    // The tests may be at the same kernel.
+    let turn = std::fs::File::create(logs.join("lock"))?;
+    turn.lock()?;
+    let image = fetch::image(&logs, kernel, false)?;
+    say(&format!("[{}] boots {}", kernel.series, image.package));
+    let words = format!("HIPPIUS_PLAN={} HIPPIUS_SERIES={}", kernel.plan(), kernel.series);
+    let guest = boot::Guest {
+        name: kernel.series,
+        vmlinuz: &image.vmlinuz,
+        root: root.path(),
+        cpu: kernel.cpu,
+        words: &words,
+        logs: &logs,
+    };
+    Ok(said(&boot::run(&guest)?))
+}
+
+/// Lines such as `@part {"name":"…", …}`.
+fn said(output: &str) -> Vec<(String, String)> {
+    let parts = output.lines().filter_map(|line| line.strip_prefix("@part "));
+    parts.filter_map(|json| Some((name(json)?.to_owned(), json.to_owned()))).collect()
+}
+
+fn name(json: &str) -> Option<&str> {
+    json.split_once("\"name\":\"")?.1.split('"').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said;
+
+    #[test]
+    fn a_guest_says_its_parts() {
+        let part = "{\"at\":1,\"name\":\"emulated-6.12-fentry\",\"rows\":[]}";
+        let found = said(&format!("@boot 6.12\nsocket-calls …\n@part {part}\n@done\n"));
+        assert_eq!(found, [("emulated-6.12-fentry".to_owned(), part.to_owned())]);
+    }
+}
