@@ -7,9 +7,10 @@ mod outbound;
 pub mod placed;
 mod rays;
 mod services;
+mod unix;
+mod upkeep;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet};
 use hippius_common::flow::{Connected, flag, kind};
@@ -35,7 +36,8 @@ use open::Open;
 use outbound::Outbound;
 use outbound::accounts::Counting;
 use rays::{FIELD, Rays, ray};
-use services::Services;
+use services::{Listens, Services};
+use unix::UnixSockets;
 
 /// Records that are still to come of more processes than these are forgotten about; a second is enough for each.
 const MAX_LEFT_ALONE: usize = 4096;
@@ -46,6 +48,7 @@ pub struct Pipeline {
     services: Services,
     /// By socket cookie. A connection is out of its place while a record goes through the stages.
     connections: HashMap<u64, Option<Box<Watched>>, ahash::RandomState>,
+    unix: UnixSockets,
     open: Slab<Open>,
     /// Exchanges that wait for their account.
     waiting: Vec<u32>,
@@ -117,6 +120,7 @@ impl Pipeline {
             config,
             services: Services::default(),
             connections: HashMap::default(),
+            unix: UnixSockets::default(),
             open: Slab::new(),
             waiting: Vec::new(),
             store,
@@ -168,7 +172,8 @@ impl Pipeline {
             self.outbound.take(heads, record, source, &mut counting);
             return;
         }
-        if header.local_port == 0 && !is_session {
+        let is_unix = header.flags & flag::UNIX != 0;
+        if header.local_port == 0 && !is_session && !is_unix {
             // The end of a connection that was never HTTP, which has no flow and so no port.
             let bytes = header.inbound.total.saturating_add(header.outbound.total);
             self.metrics.bytes_unattributed.with_label_values(&[loss::label(header.inbound.loss())]).inc_by(bytes);
@@ -186,6 +191,9 @@ impl Pipeline {
         if used {
             watched.moved_ns = now_ns;
             watched.life.saw(header);
+            if is_unix {
+                self.unix.moved(header);
+            }
             self.apply(batch, now_ns);
         }
         watched.life.account = self.charged.take();
@@ -216,8 +224,12 @@ impl Pipeline {
             self.metrics.events_lost.with_label_values(&["table_full"]).inc();
             return None;
         }
-        let port = if header.local_port == 0 { self.services.port_of(header.tgid) } else { header.local_port };
-        let service = self.services.find(&self.config, batch, port, header.tgid)?;
+        let on = match header.local_port {
+            0 if header.flags & flag::UNIX != 0 => Listens::OnSocket(self.unix.name(header.cookie)),
+            0 => Listens::OnPort(self.services.port_of(header.tgid)),
+            port => Listens::OnPort(port),
+        };
+        let service = self.services.find(&self.config, batch, on, header.tgid)?;
         self.connections.insert(header.cookie, None);
         Some(Box::new(Watched { service, life: Life::new(now_ns), ..Watched::default() }))
     }
@@ -355,42 +367,6 @@ impl Pipeline {
             }
         }
         self.events = events;
-    }
-
-    /// Takes up answers of lookups and ends waits that were too long. Call it some times a second.
-    pub fn settle_waiting(&mut self, batch: &mut Batch<'_>, now_ns: u64) {
-        self.store.collect(now_ns, |_| ());
-        let limit = u64::try_from(self.config.attribution.wait.as_nanos()).unwrap_or(u64::MAX);
-        for id in std::mem::take(&mut self.waiting) {
-            let Some(open) = self.open.get_mut(id as usize) else { continue };
-            if now_ns.saturating_sub(open.waits_since_ns) > limit {
-                open.account = Some(UNKNOWN.clone());
-            }
-            let cookie = open.cookie;
-            self.charged = None;
-            self.settle(batch, id, now_ns);
-            self.charge(cookie);
-        }
-        self.outbound.settle_waiting(limit, &mut Counting { batch, store: &mut self.store, now_ns });
-    }
-
-    /// Forgets connections that have not moved for `idle`: their last record was lost. What was under way on them ends
-    /// unobserved.
-    pub fn forget_idle(&mut self, batch: &mut Batch<'_>, now_ns: u64, idle: Duration) {
-        let limit = u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX);
-        let mut events = std::mem::take(&mut self.events);
-        self.connections.retain(|_, watched| {
-            let Some(watched) = watched else { return false };
-            let stays = now_ns.saturating_sub(watched.moved_ns) < limit;
-            if !stays {
-                watched.framed.abandon(&mut events);
-            }
-            stays
-        });
-        self.events = events;
-        self.apply(batch, now_ns);
-        self.outbound.forget_idle(limit, &mut Counting { batch, store: &mut self.store, now_ns });
-        self.outbound.tick(now_ns);
     }
 
     /// Goes over to a new configuration. Connections keep their service until they end.

@@ -77,6 +77,14 @@ fields! {
     SK_DADDR: ALL, Member("sock", &["__sk_common.skc_daddr"]);
     SK_DADDR6: ALL, Member("sock", &["__sk_common.skc_v6_daddr"]);
     SOCKET_SK: ALL, Member("socket", &["sk"]);
+    // Unix sockets (include/net/af_unix.h): an accepted one shares the address of the one that listens.
+    SK_TYPE: ALL, Member("sock", &["sk_type"]);
+    SK_SHUTDOWN: ALL, Member("sock", &["sk_shutdown"]);
+    UNIX_ADDRESS: ALL, Member("unix_sock", &["addr"]);
+    UNIX_NAME_LEN: ALL, Member("unix_address", &["len"]);
+    UNIX_NAME: ALL, Member("unix_address", &["name"]);
+    // A subflow of MPTCP is a TCP socket of the kernel's own. Absent where the kernel is built without MPTCP.
+    TCP_IS_MPTCP: NONE, Member("tcp_sock", &["is_mptcp"]);
     TASK_TGID: ALL, Member("task_struct", &["tgid"]);
     TCP_COPIED_SEQ: ALL, Member("tcp_sock", &["copied_seq"]);
     TCP_RCV_NXT: ALL, Member("tcp_sock", &["rcv_nxt"]);

@@ -47,6 +47,8 @@ pub mod kind {
     /// A client's TLS session begins. The captured request bytes are the name of the server that it wants, as far as it is
     /// known yet (SNI).
     pub const SESSION: u16 = 6;
+    /// A Unix socket is watched from now on: a [`Named`](super::Named) follows instead of a flow.
+    pub const NAMED: u16 = 7;
 }
 
 /// Bits of [`FlowHeader::flags`].
@@ -80,6 +82,10 @@ pub mod flag {
     /// The trailer section of the current (or last) response says that the body broke off: `X-Stream-Error`, which an
     /// IPFS node sends when something fails after it has answered 200.
     pub const STREAM_ERROR: u16 = 8192;
+    /// A Unix stream socket.
+    pub const UNIX: u16 = 16384;
+    /// The kernel keeps no counters of this kind of socket (MPTCP): there is nothing to compare with.
+    pub const UNAUDITED: u16 = 32768;
 }
 
 /// Where the framing of one direction stands.
@@ -206,6 +212,27 @@ pub struct Connected {
     pub error: u32,
 }
 
+/// Bytes of a Unix socket's name at most (include/uapi/linux/un.h, `UNIX_PATH_MAX`).
+pub const UNIX_NAME_BYTES: usize = 108;
+
+/// The name that a Unix socket was accepted under. Told once, before anything else of the connection.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Named {
+    /// [`kind::NAMED`].
+    pub kind: u16,
+    /// Bits of [`flag`].
+    pub flags: u16,
+    /// Process that moved the first bytes.
+    pub tgid: u32,
+    /// The kernel's socket cookie.
+    pub cookie: u64,
+    /// Bytes of the name.
+    pub len: u32,
+    /// As it was bound: a path, up to its zero byte, or, beginning with a zero byte, an abstract name.
+    pub name: [u8; UNIX_NAME_BYTES],
+}
+
 /// The whole state of a watched socket.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
@@ -289,4 +316,6 @@ const _: () = {
     assert!(core::mem::offset_of!(FlowHeader, inbound) == 64);
     assert!(size_of::<Connected>() == 48);
     assert!(core::mem::offset_of!(Connected, kind) == core::mem::offset_of!(FlowHeader, kind));
+    assert!(size_of::<Named>() == 128);
+    assert!(core::mem::offset_of!(Named, kind) == core::mem::offset_of!(FlowHeader, kind));
 };

@@ -46,6 +46,8 @@ reasons! {
     /// A response that ends with its connection came over a TLS session that its client has ended: whether the server had
     /// ended it before is not known.
     TLS_END = 15, "tls_end";
+    /// A connection over MPTCP of which this back-end sees no call, or which a watched process has opened.
+    MPTCP = 16, "mptcp";
 }
 
 /// Number of reason codes, the size of the per-CPU counters' array.

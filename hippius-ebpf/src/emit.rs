@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::{bpf_ringbuf_output, bpf_ringbuf_query};
-use hippius_common::flow::{CAPTURE_BYTES, Connected, Flow, FlowHeader};
+use hippius_common::flow::{CAPTURE_BYTES, Connected, Flow, FlowHeader, Named};
 use hippius_common::loss::{self, LossReason};
 use hippius_common::tls::Asked;
 
@@ -37,6 +37,12 @@ pub fn header(header: &mut FlowHeader) {
 #[inline(always)]
 pub fn connected(connected: &mut Connected) {
     write((&raw mut *connected).cast(), size_of::<Connected>() as u64);
+}
+
+/// Writes the name that a Unix socket was accepted under.
+#[inline(always)]
+pub fn named(named: &mut Named) {
+    write((&raw mut *named).cast(), size_of::<Named>() as u64);
 }
 
 /// Asks the agent about a process.

@@ -74,13 +74,18 @@ pub static PROGRAMS: Array<u32, 1> = Array::new();
 #[btf_map]
 pub static LOSSES: PerCpuArray<u64, { REASON_COUNT as usize }> = PerCpuArray::new();
 
-/// Since when flows must have moved to be part of the next sweep, `CLOCK_MONOTONIC` in nanoseconds.
+/// What the next sweep shows. First: since when flows must have moved, `CLOCK_MONOTONIC` in nanoseconds. Second, if it is
+/// not 0: instead of those, the headers of all Unix sockets that are still open.
 #[btf_map]
-pub static SWEEP_SINCE: Array<u64, 1> = Array::new();
+pub static SWEEP_SINCE: Array<u64, 2> = Array::new();
 
 /// 1: watch every port on which somebody begins to listen. In a map, because a reload may change it.
 #[btf_map]
 pub static DISCOVER: Array<u32, 1> = Array::new();
+
+/// 1: services on Unix sockets are watched. In a map, because a reload may change it.
+#[btf_map]
+pub static UNIX: Array<u32, 1> = Array::new();
 
 /// 1: the connections that watched services open are watched too. In a map, because a reload may change it.
 #[btf_map]
@@ -93,6 +98,15 @@ pub static RECV_ON: ProgramArray<4> = ProgramArray::new();
 /// Likewise of one that sends.
 #[btf_map]
 pub static SEND_ON: ProgramArray<4> = ProgramArray::new();
+
+/// `RECV_ON` of Unix sockets, on the back-end where they have functions of their own: those who call each other must
+/// belong to the same.
+#[btf_map]
+pub static UNIX_RECV_ON: ProgramArray<1> = ProgramArray::new();
+
+/// `SEND_ON` likewise.
+#[btf_map]
+pub static UNIX_SEND_ON: ProgramArray<1> = ProgramArray::new();
 
 /// TLS sessions. The loader sets the size; it is one entry where no TLS library may be probed.
 #[btf_map]

@@ -23,6 +23,12 @@ pub mod interest {
     pub const BORN: u32 = 2;
     /// TLS, whose session is read.
     pub const OPENED: u32 = 3;
+    /// A bit: of a socket without counters, turns of direction are counted until a request comes.
+    pub const TURNS: u32 = 16;
+    /// A bit beside it: the last call received.
+    pub const RECEIVED: u32 = 32;
+    /// One turn.
+    pub const TURN: u32 = 64;
 }
 
 /// The state of a watched socket.

@@ -1,6 +1,7 @@
 //! The agent's config file, written for a test: the only place that knows its keys.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -46,6 +47,11 @@ impl Config {
     /// A watched HTTP service on one port, no account rules beyond the defaults.
     pub fn service(self, name: &str, port: u16) -> Self {
         self.service_with(name, &[port], "http", "")
+    }
+
+    /// A watched HTTP service on a Unix socket.
+    pub fn unix_service(self, name: &str, path: &Path) -> Self {
+        self.section(&format!("[[service]]\nname = {name:?}\nsockets = [{path:?}]"))
     }
 
     /// A service with more keys; each a line of TOML.

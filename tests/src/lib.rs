@@ -32,6 +32,7 @@ pub mod python;
 pub mod redis_fields;
 
 pub mod servers;
+pub mod sockets;
 pub mod stack;
 pub mod stats;
 pub mod truth;

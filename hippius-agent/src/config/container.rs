@@ -8,8 +8,10 @@ use super::read::Section;
 /// What is known of a listening socket and its process when it is asked whose it is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Candidate<'a> {
-    /// Local port.
+    /// Local port; 0 of a Unix socket.
     pub port: u16,
+    /// What a Unix socket is bound to; `None` of a TCP socket.
+    pub socket: Option<&'a str>,
     /// `comm` of the process.
     pub comm: Option<&'a str>,
     /// File name of its executable.

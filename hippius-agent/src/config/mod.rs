@@ -28,6 +28,7 @@ mod redis;
 pub mod schema;
 mod secret;
 mod service;
+mod sockets;
 mod suggest;
 
 pub use attribution::{Attribution, SOURCES, Source};
@@ -49,6 +50,7 @@ pub use read::Surroundings;
 pub use redis::{REDIS_PROFILES, RedisKey, RedisProfile, RedisTarget, Sweep};
 pub use secret::SecretUrl;
 pub use service::{PROFILES, Profile, Service};
+pub use sockets::Sockets;
 
 use error::{Refusal, shown};
 use operation::checked;
@@ -146,7 +148,7 @@ impl Config {
             pattern.is_none_or(|pattern| pattern.matches(candidate.comm, candidate.executable))
         };
         let fits = |service: &&Service| {
-            (service.ports.is_empty() || service.ports.contains(candidate.port))
+            service.listens_on(candidate.port, candidate.socket)
                 && process(service)
                 && service.within.matches(candidate)
         };

@@ -47,6 +47,7 @@ pub const SERVICE: SectionSpec = SectionSpec {
     keys: &[
         "name",
         "ports",
+        "sockets",
         "process",
         "container",
         "pod",

@@ -7,6 +7,7 @@ use super::ports::{self, Ports, named};
 use super::process::ProcessPattern;
 use super::read::{Found, Place, Section};
 use super::schema;
+use super::sockets::{self, Sockets};
 use std::sync::Arc;
 
 /// One watched service. A socket belongs to the first service in the file of which everything fits.
@@ -14,8 +15,10 @@ use std::sync::Arc;
 pub struct Service {
     /// The `service` label.
     pub name: Arc<str>,
-    /// Ports that it listens on; empty means any.
+    /// Ports that it listens on; with no Unix socket either, any.
     pub ports: Ports,
+    /// Unix sockets that it listens on; with no port either, any.
+    pub sockets: Sockets,
     /// Process that listens; `None` means any.
     pub process: Option<ProcessPattern>,
     /// Containers that it runs in.
@@ -56,11 +59,25 @@ pub const PROFILES: &[(&str, Profile)] = &[
     ("hippius-2026-gateway", Profile::Hippius2026Gateway),
 ];
 
-/// A service, the place of its table and that of its ports.
+impl Service {
+    /// Whether it may listen on this port, or on this Unix socket.
+    pub fn listens_on(&self, port: u16, socket: Option<&str>) -> bool {
+        let here = socket.map_or_else(|| self.ports.contains(port), |name| self.sockets.contains(name));
+        here || self.is_anywhere()
+    }
+
+    /// Whether nothing is said of where it listens.
+    pub fn is_anywhere(&self) -> bool {
+        self.ports.is_empty() && self.sockets.is_empty()
+    }
+}
+
+/// A service, the place of its table and those of its ports and Unix sockets.
 struct Read {
     service: Service,
     table: Place,
     ports: Option<Place>,
+    sockets: Option<Place>,
 }
 
 /// Reads all services; `client_facing` of one depends on whether another is the gateway.
@@ -80,11 +97,12 @@ pub(super) fn read_all(sections: &[Section<'_>]) -> Vec<Service> {
 fn read(section: &Section<'_>, profile: Profile, gateway: bool) -> Option<Read> {
     let name = required(section, "name").and_then(|found| checked(section, found, name));
     let ports = section.has("ports").then(|| ports::read(section)).flatten();
+    let sockets = section.has("sockets").then(|| sockets::read(section)).flatten();
     let process = section.string("process").and_then(|found| checked(section, found, process));
     let within = ContainerPattern::read(section);
-    if !["ports", "process"].into_iter().chain(container::KEYS).any(|key| section.has(key)) {
+    if !["ports", "sockets", "process"].into_iter().chain(container::KEYS).any(|key| section.has(key)) {
         let refusal = Refusal::new("nothing says which sockets are meant")
-            .allowed("\"ports\", \"process\", \"container\", \"pod\", \"namespace\", or several of them");
+            .allowed("\"ports\", \"sockets\", \"process\", \"container\", \"pod\", \"namespace\", or several of them");
         section.reading().refuse(&section.place, refusal);
     }
     let behind_gateway = behind_gateway(section, profile);
@@ -92,17 +110,28 @@ fn read(section: &Section<'_>, profile: Profile, gateway: bool) -> Option<Read> 
     let virtual_hosts = virtual_hosts(section, profile);
     let operations = operation::read_all(&section.sections(&schema::SERVICE_OPERATION));
     let (ports, ports_place) = ports.map_or((Ports::default(), None), |found| (found.value, Some(found.place)));
+    let (sockets, sockets_place) = sockets.map_or((Sockets::default(), None), |found| (found.value, Some(found.place)));
     let name = name?;
-    let service =
-        Service { name, ports, process, within, profile, behind_gateway, client_facing, virtual_hosts, operations };
-    Some(Read { service, table: section.place_of("name"), ports: ports_place })
+    let service = Service {
+        name,
+        ports,
+        sockets,
+        process,
+        within,
+        profile,
+        behind_gateway,
+        client_facing,
+        virtual_hosts,
+        operations,
+    };
+    Some(Read { service, table: section.place_of("name"), ports: ports_place, sockets: sockets_place })
 }
 
-/// Refuses a name that is taken, and ports that another service has already: two services may share ports only where
-/// both name a process, a container, a pod or a namespace, and not the same one.
+/// Refuses a name that is taken, and ports and sockets that another service has already: two services may share them only
+/// where both name a process, a container, a pod or a namespace, and not the same one.
 fn refuse_clashes(section: &Section<'_>, read: &Read, earlier: &[Read]) {
     let reading = section.reading();
-    let Read { service, table, ports } = read;
+    let Read { service, table, ports, sockets } = read;
     if let Some(same) = earlier.iter().find(|other| other.service.name == service.name) {
         let line = reading.line(&same.table);
         reading.refuse(table, format!("the name \"{}\" is taken by the service in line {line}", service.name));
@@ -112,10 +141,18 @@ fn refuse_clashes(section: &Section<'_>, read: &Read, earlier: &[Read]) {
         by_process || service.within.differs(&other.within)
     };
     for other in earlier.iter().map(|read| &read.service).filter(|other| !told_apart(other)) {
-        let (Some(shared), Some(place)) = (service.ports.overlap(&other.ports), ports) else { continue };
-        let refusal = format!("{} belongs to the service \"{}\" already", named(&shared), other.name);
-        let allowed = "ports of its own, or a different \"process\" or \"container\" for each of the two";
-        reading.refuse(place, Refusal::new(refusal).allowed(allowed));
+        let refuse = |place: &Place, shared: String, of_its_own: &str| {
+            let refusal = format!("{shared} belongs to the service \"{}\" already", other.name);
+            let allowed =
+                format!("{of_its_own} of its own, or a different \"process\" or \"container\" for each of the two");
+            reading.refuse(place, Refusal::new(refusal).allowed(allowed));
+        };
+        if let (Some(shared), Some(place)) = (service.ports.overlap(&other.ports), ports) {
+            refuse(place, named(&shared), "ports");
+        }
+        if let (Some(shared), Some(place)) = (service.sockets.overlap(&other.sockets), sockets) {
+            refuse(place, shown(shared), "sockets");
+        }
     }
 }
 

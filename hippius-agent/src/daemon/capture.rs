@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use hashbrown::HashSet;
 use tokio::runtime::Handle;
 
 use super::tls::Tls;
@@ -82,6 +83,7 @@ impl Capture {
                 if self.sweep(&mut heads, &mut gauges, since_ns) {
                     since_ns = now_ns.saturating_sub(SWEEP_OVERLAP_NS);
                 }
+                self.find_closed(now_ns);
                 self.pipeline.settle_waiting(&mut self.recorder.batch(), now_ns);
             }
             if stopping {
@@ -148,6 +150,21 @@ impl Capture {
         }
     }
 
+    /// Of Unix sockets, which may close without a record.
+    fn find_closed(&mut self, now_ns: u64) {
+        if !self.pipeline.has_unix_sockets() {
+            return;
+        }
+        let mut open = HashSet::new();
+        let looked = self.probes.sweeper.unix_sockets(|cookie| {
+            open.insert(cookie);
+        });
+        match looked {
+            Ok(()) => self.pipeline.open_unix_sockets(&mut self.recorder.batch(), &open, now_ns),
+            Err(error) => tracing::warn!("cannot look at Unix sockets: {error}"),
+        }
+    }
+
     /// Of processes that have ended without ending their TLS sessions.
     fn end_sessions(&mut self, heads: &mut HeadBuffer) {
         let Some(tls) = &mut self.tls else { return };
@@ -210,6 +227,10 @@ impl Intake<'_> {
             Some(Item::Connected(connected)) => {
                 self.gauges.record(connected.kind);
                 self.pipeline.connected(&connected, now_ns);
+            }
+            Some(Item::Named(named)) => {
+                self.gauges.record(named.kind);
+                self.pipeline.named(&named);
             }
             Some(Item::Asked(asked)) => {
                 let followed = self.tls.as_mut().is_some_and(|tls| tls.answer(self.config, &asked));

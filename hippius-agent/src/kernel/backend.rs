@@ -151,8 +151,34 @@ fn exits(types: &KernelTypes, facts: &Facts) -> Result<Result<Vec<Attachment>, S
     if types.parameters("tcp_sendpage")? == Some(5) {
         plan.push(attached("tcp_sendpage", hook, "tcp_sendpage"));
     }
+    plan.extend(unix_exits(types)?);
     if facts.get("HAS_STORAGE") == 0 {
         plan.push(attached("inet_sock_destruct", Hook::Entry, "inet_sock_destruct"));
     }
     Ok(Ok(plan))
+}
+
+/// Unix sockets have functions of their own. Where they are not the known ones, there are no Unix sockets to be seen.
+fn unix_exits(types: &KernelTypes) -> Result<Vec<Attachment>, BtfError> {
+    const NEEDED: [(&str, u32); 3] = [("unix_stream_recvmsg", 4), ("unix_stream_sendmsg", 3), ("unix_release", 1)];
+    for (function, parameters) in NEEDED {
+        if types.parameters(function)? != Some(parameters) {
+            return Ok(Vec::new());
+        }
+    }
+    let hook = Hook::Exit;
+    let on = |program, target, array| Attachment { program, hook, target, array: Some((array, place::SERVER_ON)) };
+    let mut plan = vec![
+        on("unix_stream_recvmsg_on", "unix_stream_recvmsg", "UNIX_RECV_ON"),
+        on("unix_stream_sendmsg_on", "unix_stream_sendmsg", "UNIX_SEND_ON"),
+        attached("unix_stream_recvmsg", hook, "unix_stream_recvmsg"),
+        attached("unix_stream_sendmsg", hook, "unix_stream_sendmsg"),
+        attached("unix_release", Hook::Entry, "unix_release"),
+    ];
+    for function in ["unix_stream_sendpage", "unix_stream_splice_read"] {
+        if types.parameters(function)? == Some(5) {
+            plan.push(attached(function, hook, function));
+        }
+    }
+    Ok(plan)
 }

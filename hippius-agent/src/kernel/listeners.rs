@@ -1,4 +1,4 @@
-//! Listening TCP sockets of all network namespaces, from `/proc`.
+//! Listening TCP sockets of all network namespaces, from `/proc`; Unix sockets in a file of their own.
 //!
 //! Containers listen in namespaces of their own, so each namespace is read once, through the first process seen in it.
 //! Which process holds a socket is known only where its descriptors may be read (`CAP_SYS_PTRACE`, or the same user);
@@ -9,6 +9,8 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+
+pub mod unix;
 
 /// One listening socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,14 +161,24 @@ fn holders(proc: &Path, pids: &[u32], wanted: &HashSet<u64>) -> HashMap<u64, u32
 }
 
 fn listener(proc: &Path, netns: u64, row: Row, pid: Option<u32>) -> Listener {
+    let Names { comm, executable } = names(proc, pid);
+    Listener { netns, address: row.address, port: row.port, pid, comm, executable }
+}
+
+/// What a process is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Its `comm`.
+    pub comm: Option<String>,
+    /// File name of its executable.
+    pub executable: Option<String>,
+}
+
+fn names(proc: &Path, pid: Option<u32>) -> Names {
     let process = pid.map(|pid| proc.join(pid.to_string()));
     let comm = process.as_ref().and_then(|process| std::fs::read_to_string(process.join("comm")).ok());
     let executable = process.as_ref().and_then(|process| std::fs::read_link(process.join("exe")).ok());
-    Listener {
-        netns,
-        address: row.address,
-        port: row.port,
-        pid,
+    Names {
         comm: comm.map(|comm| comm.trim_end_matches('\n').to_owned()),
         executable: executable.and_then(|path| {
             let name = path.file_name()?.to_str()?;

@@ -107,6 +107,7 @@ pub struct Controls {
     pub(super) losses: PerCpuArray<MapData, u64>,
     pub(super) ports: Array<MapData, PortSet>,
     pub(super) discover: Array<MapData, u32>,
+    pub(super) unix: Array<MapData, u32>,
     /// Whose connections are watched.
     pub clients: Clients,
     pub(super) programs: Vec<&'static str>,
@@ -125,6 +126,7 @@ impl Controls {
     /// Watches exactly this from now on.
     pub fn watch(&mut self, watch: &Watch) -> Result<(), LoadError> {
         self.discover.set(0, u32::from(watch.discover), 0)?;
+        self.unix.set(0, u32::from(watch.unix), 0)?;
         self.ports.set(0, watch.ports.0, 0)?;
         self.clients.watch(watch)
     }

@@ -93,6 +93,7 @@ impl<'a> Object<'a> {
         programs::load(&mut ebpf, &servers, &self.btf)?;
         let ports = Array::try_from(take(&mut ebpf, "PORTS")?)?;
         let discover = Array::try_from(take(&mut ebpf, "DISCOVER")?)?;
+        let unix = Array::try_from(take(&mut ebpf, "UNIX")?)?;
         let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)?;
         let ring = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
         let log = self.settings.probe_log.then(|| EbpfLogger::init(&mut ebpf)).transpose()?;
@@ -104,7 +105,7 @@ impl<'a> Object<'a> {
         if let Some(Ok(_)) = &tls {
             programs.extend(tls::programs::NAMES);
         }
-        let controls = Controls { losses, ports, discover, clients, programs, ebpf };
+        let controls = Controls { losses, ports, discover, unix, clients, programs, ebpf };
         let early = Early::default();
         Ok(Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), tls, since_ns: 0, early })
     }

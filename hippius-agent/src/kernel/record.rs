@@ -1,6 +1,8 @@
 //! A record of the ring or a frame of a sweep: the state of one flow, and captured bytes.
 
-use hippius_common::flow::{Connected, FlowHeader, kind};
+use std::borrow::Cow;
+
+use hippius_common::flow::{Connected, FlowHeader, Named, kind};
 use hippius_common::tls::Asked;
 use zerocopy::FromBytes;
 
@@ -29,12 +31,13 @@ fn prefetch(_address: *const u8) {}
 
 /// What the kernel side writes to the ring.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::large_enum_variant, reason = "most are the large one, and none is kept")]
 pub enum Item<'a> {
     /// The state of a flow.
     Flow(Record<'a>),
     /// Whom a client is connected with.
     Connected(Connected),
+    /// Under which name a Unix socket was accepted.
+    Named(Named),
     /// Who is this process?
     Asked(Asked),
 }
@@ -49,8 +52,21 @@ impl<'a> Item<'a> {
         if kind == kind::PROCESS {
             return Asked::read_from_prefix(bytes).ok().map(|(asked, _)| Self::Asked(asked));
         }
+        if kind == kind::NAMED {
+            return Named::read_from_prefix(bytes).ok().map(|(named, _)| Self::Named(named));
+        }
         Record::parse(bytes).map(Self::Flow)
     }
+}
+
+/// The name of a Unix socket as `ss` and `/proc/net/unix` write it: a path, or `@` and an abstract name, each of whose zero
+/// bytes is an `@` too.
+pub fn socket_name(named: &Named) -> Cow<'_, str> {
+    let name = named.name.get(..named.len as usize).unwrap_or_default();
+    if name.first() == Some(&0) {
+        return Cow::Owned(String::from_utf8_lossy(name).replace('\0', "@"));
+    }
+    String::from_utf8_lossy(name.split(|byte| *byte == 0).next().unwrap_or_default())
 }
 
 /// One record, a view into the ring.

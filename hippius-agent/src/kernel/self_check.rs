@@ -3,11 +3,12 @@
 //!
 //! Offsets that are wrong read other fields, which is no error in itself. Three connections show it: one that ends in
 //! order, one that is reset while bytes lie unread and unsent, so that the counters differ from each other, and one that
-//! was open before it was watched.
+//! was open before it was watched. Another goes over a Unix socket.
 
 mod client;
 mod connection;
 mod server;
+mod unix;
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -65,7 +66,7 @@ pub fn servers(probes: &mut Probes, cookies: bool) -> Result<(), SelfCheckError>
             server::compare(&truth, &collect(probes, &truth, ends, cookies)?)?;
             probes.controls.watch(&Watch::default()).map_err(io::Error::other)?;
         }
-        Ok(())
+        unix::check(probes, cookies)
     })
 }
 

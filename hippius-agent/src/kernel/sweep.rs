@@ -9,21 +9,22 @@ use std::os::fd::BorrowedFd;
 
 use aya::maps::{Array, MapData};
 use hippius_common::flow::{CAPTURE_BYTES, FlowHeader};
+use zerocopy::FromBytes;
 
 use super::iterator::Iterator;
 
 /// The iterators over all flows.
 pub struct Sweeper {
     links: Vec<Iterator>,
-    since: Array<MapData, u64>,
+    shown: Array<MapData, u64>,
     buffer: Vec<u8>,
 }
 
 impl Sweeper {
     /// Binds the iterator program to the map of flows.
-    pub fn new(program: BorrowedFd<'_>, flows: BorrowedFd<'_>, since: Array<MapData, u64>) -> io::Result<Self> {
+    pub fn new(program: BorrowedFd<'_>, flows: BorrowedFd<'_>, shown: Array<MapData, u64>) -> io::Result<Self> {
         let links = vec![Iterator::over_map(program, flows)?];
-        Ok(Self { links, since, buffer: vec![0; 64 * 1024] })
+        Ok(Self { links, shown, buffer: vec![0; 64 * 1024] })
     }
 
     /// Looks at another map of flows too.
@@ -35,14 +36,27 @@ impl Sweeper {
     /// Gives `visit` each flow that moved since `since_ns` (`CLOCK_MONOTONIC`), header and captured bytes. Returns how
     /// many were torn.
     pub fn sweep(&mut self, since_ns: u64, mut visit: impl FnMut(&[u8])) -> io::Result<u32> {
-        self.since.set(0, since_ns, 0).map_err(io::Error::other)?;
+        self.shown.set(0, since_ns, 0).map_err(io::Error::other)?;
         let mut torn = 0;
         for link in &self.links {
             torn += look(link, &mut self.buffer, &mut visit)?;
         }
         Ok(torn)
     }
+
+    /// Gives `visit` the cookie of each Unix socket with a flow that is still open. One that is written to in this moment may be
+    /// left out.
+    pub fn unix_sockets(&mut self, mut visit: impl FnMut(u64)) -> io::Result<()> {
+        self.shown.set(ONLY_UNIX, 1, 0).map_err(io::Error::other)?;
+        let mut take = |bytes: &[u8]| visit(FlowHeader::read_from_prefix(bytes).map_or(0, |(header, _)| header.cookie));
+        let looked = self.links.first().map_or(Ok(0), |flows| look(flows, &mut self.buffer, &mut take));
+        self.shown.set(ONLY_UNIX, 0, 0).map_err(io::Error::other)?;
+        looked.map(drop)
+    }
 }
+
+/// Place in the array of what a sweep shows: not the flows that moved, but the Unix sockets that are open.
+const ONLY_UNIX: u32 = 1;
 
 fn look(link: &Iterator, buffer: &mut [u8], visit: &mut impl FnMut(&[u8])) -> io::Result<u32> {
     let mut file = link.walk()?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::container::Containers;
+use super::listeners::unix::{UnixListener, unix_listeners};
 use super::listeners::{Listener, listeners};
 use super::loader::PORT_WORDS;
 use super::process;
@@ -18,6 +19,8 @@ pub struct Watch {
     pub ports: Ports,
     /// Watch every port on which somebody begins to listen.
     pub discover: bool,
+    /// Watch connections over Unix sockets. Whose they are is the agent's question.
+    pub unix: bool,
     /// Processes that begin to listen on a watched port are watched as clients, too.
     pub outbound: bool,
     /// Processes that begin to run a program are looked at: one may be a configured client.
@@ -56,7 +59,9 @@ impl Watch {
     /// What the configuration asks for on this host as it is. `own` is the agent's port.
     pub fn of(config: &Config, own: u16) -> Self {
         let mut watch = Self {
-            discover: config.capture.discover || config.services.iter().any(|service| service.ports.is_empty()),
+            discover: config.capture.discover || config.services.iter().any(|service| service.is_anywhere()),
+            unix: config.capture.discover
+                || config.services.iter().any(|service| service.is_anywhere() || !service.sockets.is_empty()),
             outbound: config.capture.outbound,
             programs: !config.clients.is_empty(),
             ..Self::default()
@@ -73,6 +78,7 @@ impl Watch {
                 servers.extend(listener.pid);
             }
         }
+        servers.extend(unix_servers(config, &mut containers));
         if config.capture.outbound {
             watch.clients = process::with_descendants(&servers);
         }
@@ -92,6 +98,22 @@ pub fn is_client(config: &Config, pid: u32) -> bool {
     let (comm, executable) = process::names(pid);
     let command = process::command(pid);
     config.client_of(comm.as_deref(), executable.as_deref(), command.as_deref()).is_some()
+}
+
+/// Processes of services that are named by their Unix sockets.
+fn unix_servers(config: &Config, containers: &mut Containers) -> Vec<u32> {
+    if config.services.iter().all(|service| service.sockets.is_empty()) {
+        return Vec::new();
+    }
+    let listeners = unix_listeners(Path::new("/proc")).unwrap_or_default();
+    let wanted = |listener: &UnixListener| {
+        let container = listener.pid.and_then(|pid| containers.of(pid));
+        let candidate = listener.candidate();
+        let candidate = container.as_ref().map_or(candidate, |container| container.describe(candidate));
+        let wanted = config.service_of(&candidate).is_some();
+        listener.pid.filter(|_| wanted)
+    };
+    listeners.iter().filter_map(wanted).collect()
 }
 
 fn is_wanted(config: &Config, containers: &mut Containers, listener: &Listener, own: u16) -> bool {

@@ -1,6 +1,6 @@
 //! One connection through the stages that keep state for it: record → connection → exchange.
 
-use hippius_common::flow::{FlowHeader, Side, kind};
+use hippius_common::flow::{FlowHeader, Side, flag, kind};
 
 use super::Source;
 use crate::connection::{Connection, RequestTaken, ResponseTaken};
@@ -59,6 +59,11 @@ impl Framed {
     /// Nothing more comes of this connection: what is under way ends unobserved.
     pub fn abandon(&mut self, events: &mut Vec<Event>) {
         self.exchanges.abandon(&mut |event| events.push(event));
+    }
+
+    /// The connection is over, and no record says so.
+    pub fn close(&mut self, header: &FlowHeader, events: &mut Vec<Event>) {
+        self.exchanges.close(header, &mut |event| events.push(event));
     }
 
     /// Whether no exchange is under way.
@@ -128,8 +133,11 @@ impl Framed {
     }
 }
 
-/// Compares what was followed with the kernel's own counters.
+/// Compares what was followed with the kernel's own counters, where it has any.
 pub fn audit(header: &FlowHeader, metrics: &AgentMetrics) {
+    if header.flags & flag::UNAUDITED != 0 {
+        return;
+    }
     let difference =
         header.kernel_in.abs_diff(header.inbound.total) + header.kernel_out.abs_diff(header.outbound.total);
     if difference > 0 {

@@ -36,12 +36,23 @@ pub struct Service {
     pub behind_gateway: bool,
 }
 
+/// Where a connection was accepted.
+#[derive(Debug, Clone, Copy)]
+pub enum Listens<'a> {
+    /// TCP.
+    OnPort(u16),
+    /// A Unix socket of this name; empty if the name did not reach the agent.
+    OnSocket(&'a str),
+}
+
 /// All services seen or configured.
 #[derive(Debug, Default)]
 pub struct Services {
     services: Vec<Service>,
     /// By listening port and process; `None` for those that nobody asked about.
     known: HashMap<(u16, u32), Option<u32>>,
+    /// By name of the Unix socket and process, likewise.
+    known_sockets: HashMap<(Box<str>, u32), Option<u32>>,
     numbered: HashMap<ServiceId, u32>,
     containers: Containers,
     /// Which of them run in which containers.
@@ -76,15 +87,36 @@ impl Services {
         port
     }
 
-    /// The service that listens on `port` and whose process `tgid` has taken the connection.
-    pub fn find(&mut self, config: &Config, batch: &mut Batch<'_>, port: u16, tgid: u32) -> Option<u32> {
-        if let Some(known) = self.known.get(&(port, tgid)) {
+    /// The service that listens there and whose process `tgid` has taken the connection.
+    pub fn find(&mut self, config: &Config, batch: &mut Batch<'_>, on: Listens<'_>, tgid: u32) -> Option<u32> {
+        let known = match on {
+            Listens::OnPort(port) => self.known.get(&(port, tgid)),
+            Listens::OnSocket(name) => self.known_sockets.get(&(name.into(), tgid)),
+        };
+        if let Some(known) = known {
             return *known;
         }
+        if self.known.len() + self.known_sockets.len() >= MAX_KNOWN {
+            self.known.clear();
+            self.known_sockets.clear();
+        }
+        let index = self.look_up(config, batch, on, tgid);
+        match on {
+            Listens::OnPort(port) => self.known.insert((port, tgid), index),
+            Listens::OnSocket(name) => self.known_sockets.insert((name.into(), tgid), index),
+        };
+        index
+    }
+
+    fn look_up(&mut self, config: &Config, batch: &mut Batch<'_>, on: Listens<'_>, tgid: u32) -> Option<u32> {
         let (comm, executable) = process::names(tgid);
         let container = self.containers.of(tgid);
-        let candidate =
-            Candidate { port, comm: comm.as_deref(), executable: executable.as_deref(), ..Candidate::default() };
+        let (port, socket) = match on {
+            Listens::OnPort(port) => (port, None),
+            Listens::OnSocket(name) => (0, Some(name)),
+        };
+        let (comm, executable) = (comm.as_deref(), executable.as_deref());
+        let candidate = Candidate { port, socket, comm, executable, ..Candidate::default() };
         let candidate = container.as_ref().map_or(candidate, |container| container.describe(candidate));
         let found = match config.service_of(&candidate) {
             Some(service) => {
@@ -93,7 +125,11 @@ impl Services {
                 Some((self.configured(config, id, service), name))
             }
             None if config.capture.discover => {
-                let name = format!("{}:{port}", comm.as_deref().unwrap_or("unknown"));
+                let comm = comm.unwrap_or("unknown");
+                let name = match on {
+                    Listens::OnPort(port) => format!("{comm}:{port}"),
+                    Listens::OnSocket(name) => format!("{comm}:{name}"),
+                };
                 let id = numbered(config, batch, &name, container.as_deref());
                 Some((self.discovered(config, id, &name), name))
             }
@@ -102,12 +138,7 @@ impl Services {
         if let (Some((_, name)), Some(container)) = (&found, &container) {
             self.placed.add(name, container, tgid);
         }
-        let index = found.map(|(index, _)| index);
-        if self.known.len() >= MAX_KNOWN {
-            self.known.clear();
-        }
-        self.known.insert((port, tgid), index);
-        index
+        found.map(|(index, _)| index)
     }
 
     fn configured(&mut self, config: &Config, id: ServiceId, service: &config::Service) -> u32 {
@@ -159,6 +190,7 @@ impl Services {
     /// Forgets which connection belongs where: the configuration has changed. Services in use stay valid by index.
     pub fn forget(&mut self) {
         self.known.clear();
+        self.known_sockets.clear();
         self.numbered.clear();
         self.ports.clear();
     }

@@ -107,7 +107,7 @@ agent.toml:3:14: labels.per_family: 2000 is more than labels.max_series = 1000
 agent.toml:4:16: labels.idle_seconds: 1 is out of range; allowed: a whole number from 60 to 31536000 seconds"##),
     ("a service without anything", r##"[[service]]"##, r##"
 agent.toml:1:1: service: "name" is missing
-agent.toml:1:1: service: nothing says which sockets are meant; allowed: "ports", "process", "container", "pod", "namespace", or several of them"##),
+agent.toml:1:1: service: nothing says which sockets are meant; allowed: "ports", "sockets", "process", "container", "pod", "namespace", or several of them"##),
     ("names of services", r##"[[service]]
 name = ""
 ports = [1]
@@ -127,6 +127,15 @@ ports = [8000]
 name = "api"
 ports = [8001]"##, r##"
 agent.toml:5:8: service.name: the name "api" is taken by the service in line 2"##),
+    ("Unix sockets", r##"[[service]]
+name = "api"
+sockets = ["run/api.sock", "/run/api.sock", "/run/api.sock"]
+[[service]]
+name = "web"
+sockets = ["/run/api.sock"]"##, r##"
+agent.toml:3:12: service.sockets: "run/api.sock" is no name of a Unix socket; allowed: full paths such as "/run/gunicorn.sock", or abstract names such as "@gunicorn"; * and ? stand for anything
+agent.toml:3:45: service.sockets: "/run/api.sock" is named twice
+agent.toml:6:12: service.sockets: "/run/api.sock" belongs to the service "api" already; allowed: sockets of its own, or a different "process" or "container" for each of the two"##),
     ("ports of two services overlap", r##"[[service]]
 name = "api"
 ports = [8000, "8100-8110"]
@@ -295,7 +304,7 @@ backend = 7
 [labels]
 max_series = 0"##, r##"
 agent.toml:3:10: service.ports: the range "9-1" runs backwards; did you mean "1-9"?
-agent.toml:4:1: service.profil: unknown key; did you mean "profile"? Allowed: name, ports, process, container, pod, namespace, profile, behind_gateway, client_facing, virtual_hosts, operation
+agent.toml:4:1: service.profil: unknown key; did you mean "profile"? Allowed: name, ports, sockets, process, container, pod, namespace, profile, behind_gateway, client_facing, virtual_hosts, operation
 agent.toml:7:11: capture.backend: an integer stands here; allowed: a string in quotes
 agent.toml:10:14: labels.max_series: 0 is out of range; allowed: a whole number from 100 to 10000000 series"##),
     ("a long value is not shown", r##"log = "bGVnYWwgd2lubmVyIHRoYW5rIHllYXIgd2F2ZSBzYXVzYWdlIHdvcnRoIHVzZWZ1bCBsZWdhbCB3aW5uZXI""##, r##"

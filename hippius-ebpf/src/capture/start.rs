@@ -45,6 +45,26 @@ pub fn is_request(window: &[u64; 4], len: u32) -> bool {
     false
 }
 
+/// The same of bytes that may end before they can tell: as far as they go, they are an upper-case method, a space, and a
+/// target.
+#[inline(always)]
+pub fn may_be_request_line(window: &[u64; 4], len: u32) -> bool {
+    for index in 0..METHOD_LETTERS {
+        if index >= len {
+            return true;
+        }
+        let letter = byte(window, index);
+        if letter == b' ' {
+            let target = byte(window, index + 1);
+            return index > 2 && (index + 1 >= len || target == b'/' || target == b'h' || target == b'*');
+        }
+        if letter.wrapping_sub(b'A') >= 26 && letter != b'-' {
+            return false;
+        }
+    }
+    false
+}
+
 /// Whether bytes in the middle of a connection begin a response.
 #[inline(always)]
 pub fn is_response(window: &[u64; 4], len: u32) -> bool {
@@ -66,6 +86,25 @@ fn is_token(byte: u8) -> bool {
 mod tests {
     use super::super::testing::window;
     use super::*;
+
+    #[test]
+    fn beginnings_of_request_lines() {
+        for (bytes, may) in [
+            (&b"GET / HTTP/1.1\r\n"[..], true),
+            (b"G", true),
+            (b"POST ", true),
+            (b"OPTIONS * HTTP", true),
+            (b"PING\r\n", false),
+            (b"HELO there", false),
+            (b"\0AUTH EXTERNAL", false),
+            (b"{\"a\": 1}", false),
+            (b"get /", false),
+            (b"ABCDEFGHIJKLMNOPQRSTUV", false),
+        ] {
+            let (words, len) = window(bytes);
+            assert_eq!(may_be_request_line(&words, len), may, "{:?}", String::from_utf8_lossy(bytes));
+        }
+    }
 
     #[test]
     fn requests_are_told_from_other_protocols_by_their_first_bytes() {

@@ -9,7 +9,7 @@ use hippius_ebpf::capture::memory::{load, store};
 use hippius_ebpf::capture::walk::{begin_call, finish, resync, skip, step};
 use hippius_ebpf::capture::{settle, side, side_mut};
 
-use super::{find, publish};
+use super::{find, publish, uncounted};
 use crate::call::BufferCall;
 use crate::emit;
 use crate::kernel::fields::TCP_COPIED_SEQ;
@@ -70,6 +70,7 @@ pub fn count<const OUT: bool, const SEND: bool>(flow: &mut Flow, bytes: u64, now
     side.total = side.total.wrapping_add(bytes);
     side.last_ns = now_ns;
     flow.header.version = flow.header.version.wrapping_add(2);
+    uncounted::tell_counted::<OUT>(flow);
     close_late::<SEND>(flow);
 }
 
@@ -189,6 +190,7 @@ fn end<const OUT: bool, const SEND: bool>(flow: &mut Flow) {
 /// A call is over; its connection may be too.
 #[inline(always)]
 pub fn leave_call<const OUT: bool, const SEND: bool>(flow: &mut Flow) {
+    uncounted::tell::<OUT>(flow);
     leave::<OUT>(flow);
     close_late::<SEND>(flow);
 }
@@ -226,13 +228,19 @@ pub fn leave<const OUT: bool>(flow: &mut Flow) {
         }
     }
     flow.header.version = flow.header.version.wrapping_add(1);
+    give_back(flow);
+    if flow.tries > MAX_TRIES && flow.header.inbound.messages == 0 {
+        settle::opaque(flow);
+    }
+}
+
+/// What [`enter`] took.
+#[inline(always)]
+pub fn give_back(flow: &mut Flow) {
     // A plain store: on x86-64 all that was written to the flow is visible before it is (total store order), and a locked
     // one would wait until all that was written to the ring is.
     let left = load(&flow.left);
     store(&mut flow.left, left.wrapping_add(1));
-    if flow.tries > MAX_TRIES && flow.header.inbound.messages == 0 {
-        settle::opaque(flow);
-    }
 }
 
 /// Accounts for what was read without a hook, before the flow ends.

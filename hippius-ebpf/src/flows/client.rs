@@ -28,6 +28,11 @@ pub fn connects(socket: Socket) {
     if !is_client(tgid) || !socket.is_tcp() {
         return;
     }
+    if socket.is_subflow() {
+        // Its bytes pass another socket, whose calls nobody follows.
+        emit::count_loss(loss::MPTCP);
+        return;
+    }
     let Some(flow) = create(socket) else { return };
     // SAFETY: no precondition.
     flow.connect_ns = unsafe { bpf_ktime_get_ns() };

@@ -7,6 +7,7 @@ mod account;
 mod base;
 mod client;
 mod server;
+mod uncounted;
 
 use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use hippius_common::flow::{Flow, flag};
@@ -17,6 +18,7 @@ pub use client::{
     account as account_client, account_pages, adopt_open, connected, connects, give_up, go_on_stream, introduce,
 };
 pub use server::account;
+pub use uncounted::{concerns, peer_ended, released, unseen};
 
 use crate::emit;
 use crate::kernel::fields::Kernel;

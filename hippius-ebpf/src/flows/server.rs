@@ -1,4 +1,4 @@
-//! The server's end of a connection: sockets with a watched port.
+//! The server's end of a connection: sockets with a watched port, or with a name.
 
 use hippius_common::flow::{Flow, flag};
 use hippius_common::loss;
@@ -6,7 +6,7 @@ use hippius_ebpf::capture::{lose, start};
 
 use super::account::account_on;
 use super::base::Before;
-use super::{create, current_tgid, find};
+use super::{create, current_tgid, find, uncounted};
 use crate::emit;
 use crate::kernel::socket::Socket;
 use crate::kernel::user_buffer::copy;
@@ -36,6 +36,9 @@ pub fn account<const SEND: bool>(
 /// True when it has a flow from now on.
 #[inline(never)]
 fn first_seen<const SEND: bool>(socket: Socket, origin: impl Origin, bytes: u64) -> bool {
+    if socket.is_unix() || socket.is_mptcp() {
+        return uncounted::first_seen::<SEND>(socket, origin, bytes);
+    }
     let interest = storage::interest(socket);
     if interest == interest::NONE || interest == interest::OPENED || !socket.is_tcp() {
         return false;

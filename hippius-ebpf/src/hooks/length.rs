@@ -6,7 +6,7 @@
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 
-use super::runs::{self, NO_TRAFFIC};
+use super::runs::{self, NO_TRAFFIC, family};
 use crate::flows;
 use crate::kernel::socket::Socket;
 use crate::origin::SystemCall;
@@ -15,8 +15,10 @@ use crate::origin::SystemCall;
 #[btf_tracepoint(function = "sock_recv_length")]
 pub fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
     let result = result(&ctx);
-    if result > 0 && ctx.arg::<i32>(2) & NO_TRAFFIC == 0 {
-        runs::begin::<false, _>(&ctx, socket(&ctx), SystemCall::of, result);
+    if result <= 0 {
+        runs::failed::<false>(socket(&ctx), result);
+    } else if ctx.arg::<i32>(2) & NO_TRAFFIC == 0 {
+        runs::begin::<false, { family::ANY }, _>(&ctx, socket(&ctx), SystemCall::of, result);
     }
     0
 }
@@ -26,7 +28,9 @@ pub fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
 pub fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
     let result = result(&ctx);
     if result > 0 {
-        runs::begin::<true, _>(&ctx, socket(&ctx), SystemCall::of, result);
+        runs::begin::<true, { family::ANY }, _>(&ctx, socket(&ctx), SystemCall::of, result);
+    } else {
+        runs::failed::<true>(socket(&ctx), result);
     }
     0
 }
@@ -34,14 +38,14 @@ pub fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
 /// Goes on with a call of `sock_recv_length`.
 #[btf_tracepoint(function = "sock_recv_length")]
 pub fn sock_recv_length_on(ctx: BtfTracePointContext) -> i32 {
-    runs::go_on::<false>(&ctx, socket(&ctx));
+    runs::go_on::<false, { family::ANY }>(&ctx, socket(&ctx));
     0
 }
 
 /// Goes on with a call of `sock_send_length`.
 #[btf_tracepoint(function = "sock_send_length")]
 pub fn sock_send_length_on(ctx: BtfTracePointContext) -> i32 {
-    runs::go_on::<true>(&ctx, socket(&ctx));
+    runs::go_on::<true, { family::ANY }>(&ctx, socket(&ctx));
     0
 }
 

@@ -5,7 +5,7 @@
 use aya_ebpf::macros::fexit;
 use aya_ebpf::programs::FExitContext;
 
-use super::runs::{self, NO_TRAFFIC};
+use super::runs::{self, NO_TRAFFIC, family};
 use crate::flows;
 use crate::kernel::fields::Kernel;
 use crate::kernel::message::Message;
@@ -34,7 +34,7 @@ pub fn tcp_recvmsg_nonblock(ctx: FExitContext) -> i32 {
 #[inline(always)]
 fn received(ctx: &FExitContext, flags: i32, result: i32) -> i32 {
     if result > 0 && flags & NO_TRAFFIC == 0 {
-        runs::begin::<false, _>(ctx, socket(ctx), |_| message(ctx), result);
+        runs::begin::<false, { family::INET }, _>(ctx, socket(ctx), |_| message(ctx), result);
     }
     0
 }
@@ -44,7 +44,7 @@ fn received(ctx: &FExitContext, flags: i32, result: i32) -> i32 {
 pub fn tcp_sendmsg(ctx: FExitContext) -> i32 {
     let result = ctx.arg::<i32>(3);
     if result > 0 {
-        runs::begin::<true, _>(&ctx, socket(&ctx), |_| message(&ctx), result);
+        runs::begin::<true, { family::INET }, _>(&ctx, socket(&ctx), |_| message(&ctx), result);
     }
     0
 }
@@ -74,14 +74,14 @@ pub fn tcp_sendpage(ctx: FExitContext) -> i32 {
 /// Goes on with a call of `tcp_recvmsg`.
 #[fexit(function = "tcp_recvmsg")]
 pub fn tcp_recvmsg_on(ctx: FExitContext) -> i32 {
-    runs::go_on::<false>(&ctx, socket(&ctx));
+    runs::go_on::<false, { family::INET }>(&ctx, socket(&ctx));
     0
 }
 
 /// Goes on with a call of `tcp_sendmsg`.
 #[fexit(function = "tcp_sendmsg")]
 pub fn tcp_sendmsg_on(ctx: FExitContext) -> i32 {
-    runs::go_on::<true>(&ctx, socket(&ctx));
+    runs::go_on::<true, { family::INET }>(&ctx, socket(&ctx));
     0
 }
 

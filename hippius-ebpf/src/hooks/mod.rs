@@ -9,3 +9,4 @@ mod runs;
 mod state;
 mod sweep;
 mod tls;
+mod unix;

@@ -5,7 +5,7 @@ use aya_ebpf::helpers::generated::bpf_tail_call;
 
 use crate::flows::{self, Next};
 use crate::kernel::socket::Socket;
-use crate::maps::{MapPointer, RECV_ON, SEND_ON};
+use crate::maps::{MapPointer, RECV_ON, SEND_ON, UNIX_RECV_ON, UNIX_SEND_ON};
 use crate::origin::Origin;
 use crate::{calls, sessions};
 
@@ -24,22 +24,44 @@ mod place {
     pub const STREAM_ON: u32 = 3;
 }
 
+/// Whose sockets pass a hook.
+pub mod family {
+    /// Those of IPv4 and IPv6.
+    pub const INET: u8 = 1;
+    /// Unix sockets.
+    pub const UNIX: u8 = 2;
+    /// All.
+    pub const ANY: u8 = 3;
+}
+
+/// `EPIPE` and `ECONNRESET` (include/uapi/asm-generic): the other end is gone.
+const EPIPE: i32 = 32;
+const ECONNRESET: i32 = 104;
+
 /// A call has moved `bytes`, more than none, on any socket of the host. `origin` is asked for when the socket is of
 /// interest.
 #[inline(always)]
-pub fn begin<const SEND: bool, O: Origin>(
+pub fn begin<const SEND: bool, const FAMILY: u8, O: Origin>(
     ctx: &impl EbpfContext,
     socket: Socket,
     origin: impl Fn(Socket) -> O,
     bytes: i32,
 ) {
-    if calls::are_possible() {
-        sessions::join::<SEND>(socket, origin(socket), u64::from(bytes as u32));
-    }
-    let watched = flows::is_watched(socket.local_port());
+    let watched = if FAMILY == family::UNIX || (FAMILY == family::ANY && socket.is_unix()) {
+        if !flows::concerns(socket) {
+            return;
+        }
+        true
+    } else {
+        if calls::are_possible() {
+            sessions::join::<SEND>(socket, origin(socket), u64::from(bytes as u32));
+        }
+        flows::is_watched(socket.local_port())
+    };
     let flow = flows::find(socket);
     match &flow {
-        Some(flow) if flows::is_client_side(flow) => {
+        // Of Unix sockets only the server's end is watched.
+        Some(flow) if FAMILY != family::UNIX && flows::is_client_side(flow) => {
             go::<SEND>(ctx, place::CLIENT);
             return;
         }
@@ -49,16 +71,24 @@ pub fn begin<const SEND: bool, O: Origin>(
         _ => return,
     }
     if flows::account::<SEND>(socket, flow, origin(socket), u64::from(bytes as u32)) {
-        go::<SEND>(ctx, place::SERVER_ON);
+        go_on_server::<SEND, FAMILY>(ctx);
         flows::end_call::<SEND, SEND>(socket);
+    }
+}
+
+/// A call has moved nothing: of a Unix socket, that may say that the connection is over.
+#[inline(always)]
+pub fn failed<const SEND: bool>(socket: Socket, result: i32) {
+    if (result == 0 && !SEND) || (result == -EPIPE && SEND) || result == -ECONNRESET {
+        flows::peer_ended(socket, result.wrapping_neg() as u16);
     }
 }
 
 /// Goes on where the last run on a server's socket stopped.
 #[inline(always)]
-pub fn go_on<const SEND: bool>(ctx: &impl EbpfContext, socket: Socket) {
+pub fn go_on<const SEND: bool, const FAMILY: u8>(ctx: &impl EbpfContext, socket: Socket) {
     if flows::go_on::<SEND, SEND>(socket) {
-        go::<SEND>(ctx, place::SERVER_ON);
+        go_on_server::<SEND, FAMILY>(ctx);
         flows::end_call::<SEND, SEND>(socket);
     }
 }
@@ -113,6 +143,17 @@ fn stream<const SEND: bool>(socket: Socket, last: bool) -> bool {
         flows::go_on_stream::<false, true>(socket, last)
     } else {
         flows::go_on_stream::<true, false>(socket, last)
+    }
+}
+
+#[inline(always)]
+fn go_on_server<const SEND: bool, const FAMILY: u8>(ctx: &impl EbpfContext) {
+    if FAMILY == family::UNIX {
+        let programs = if SEND { UNIX_SEND_ON.pointer() } else { UNIX_RECV_ON.pointer() };
+        // SAFETY: the context and a program array of this object.
+        unsafe { bpf_tail_call(ctx.as_ptr(), programs, 0) };
+    } else {
+        go::<SEND>(ctx, place::SERVER_ON);
     }
 }
 

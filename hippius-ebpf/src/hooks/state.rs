@@ -67,7 +67,9 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
         debug!(&ctx, "socket of port {} goes from state {} to {}", port, old, new);
     }
     if new == tcp::ESTABLISHED {
-        if old == tcp::SYN_RECV {
+        if socket.is_mptcp() {
+            flows::unseen(loss::MPTCP);
+        } else if old == tcp::SYN_RECV {
             flows::born(socket);
         }
     } else if let Some(flow) = flows::find(socket) {

@@ -3,16 +3,20 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_seq_write;
-use hippius_common::flow::{CAPTURE_BYTES, Flow, FlowHeader};
+use hippius_common::flow::{CAPTURE_BYTES, Flow, FlowHeader, flag};
 
+use crate::kernel::fields::{Kernel, SK_FLAGS};
 use crate::maps::SWEEP_SINCE;
+
+/// `enum sock_flags` in include/net/sock.h: the first flag. Set when the process has closed the socket, which may live on.
+const SOCK_DEAD: u64 = 1;
 
 /// `struct bpf_iter__bpf_sk_storage_map` (net/core/bpf_sk_storage.c); part of the iterator's stable interface.
 #[repr(C)]
 struct Visit {
     meta: *const Meta,
     map: *const c_void,
-    socket: *const c_void,
+    socket: *const u8,
     flow: *mut Flow,
 }
 
@@ -27,8 +31,9 @@ struct Meta {
 #[unsafe(link_section = "iter/bpf_sk_storage_map")]
 extern "C" fn sweep(visit: *const Visit) -> i32 {
     // SAFETY: the context of this iterator; the verifier checks each access.
-    let (flow, seq) = unsafe { ((*visit).flow, (*(*visit).meta).seq) };
-    show(flow, seq)
+    let (flow, seq, socket) = unsafe { ((*visit).flow, (*(*visit).meta).seq, Kernel((*visit).socket)) };
+    let dead = !socket.is_null() && socket.read::<u64>(&SK_FLAGS) & SOCK_DEAD != 0;
+    show(flow, seq, !dead)
 }
 
 /// `struct bpf_iter__bpf_map_elem` (kernel/bpf/map_iter.c); likewise.
@@ -48,11 +53,11 @@ struct VisitByAddress {
 extern "C" fn sweep_by_address(visit: *const VisitByAddress) -> i32 {
     // SAFETY: the context of this iterator; the verifier checks each access.
     let (flow, seq) = unsafe { ((*visit).flow, (*(*visit).meta).seq) };
-    show(flow, seq)
+    show(flow, seq, true)
 }
 
 #[inline(always)]
-fn show(flow: *mut Flow, seq: *mut c_void) -> i32 {
+fn show(flow: *mut Flow, seq: *mut c_void, open: bool) -> i32 {
     if flow.is_null() {
         return 0;
     }
@@ -66,7 +71,15 @@ fn show(flow: *mut Flow, seq: *mut c_void) -> i32 {
             + u64::from((&raw const (*header).out_len).read_volatile());
         ((&raw const (*header).version).read_volatile(), inbound.max(outbound), captured)
     };
-    if moved < *since {
+    let only_unix = SWEEP_SINCE.get(1).is_some_and(|only| *only != 0);
+    let captured = if only_unix { 0 } else { captured };
+    if only_unix {
+        // SAFETY: not null.
+        let flags = unsafe { (&raw const (*flow).header.flags).read_volatile() };
+        if !open || flags & flag::UNIX == 0 {
+            return 0;
+        }
+    } else if moved < *since {
         return 0;
     }
     let captured = if captured > CAPTURE_BYTES as u64 { CAPTURE_BYTES as u64 } else { captured };

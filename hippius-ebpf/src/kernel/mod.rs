@@ -4,4 +4,5 @@ pub mod arch;
 pub mod fields;
 pub mod message;
 pub mod socket;
+pub mod unix;
 pub mod user_buffer;

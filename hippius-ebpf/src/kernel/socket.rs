@@ -4,14 +4,19 @@ use aya_ebpf::helpers::generated::{
     bpf_get_smp_processor_id, bpf_get_socket_cookie, bpf_ktime_get_ns, bpf_skc_to_tcp_sock,
 };
 
+use hippius_common::fields::ABSENT;
+
 use super::fields::{
     HAS_STORAGE, Kernel, SK_DADDR, SK_DADDR6, SK_DPORT, SK_ERR, SK_FAMILY, SK_FLAGS, SK_NUM, SK_OWNED, SK_PROTOCOL,
-    TCP_BYTES_ACKED, TCP_BYTES_RECEIVED, TCP_COPIED_SEQ, TCP_RCV_NXT, TCP_SND_UNA, TCP_WRITE_SEQ,
+    TCP_BYTES_ACKED, TCP_BYTES_RECEIVED, TCP_COPIED_SEQ, TCP_IS_MPTCP, TCP_RCV_NXT, TCP_SND_UNA, TCP_WRITE_SEQ,
 };
 
+const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 const IPPROTO_TCP: u16 = 6;
+/// include/uapi/linux/in.h
+const IPPROTO_MPTCP: u16 = 262;
 /// `enum sock_flags` in include/net/sock.h: the second flag since 2.6. Set when the peer's FIN was received.
 const SOCK_DONE: u64 = 1 << 1;
 
@@ -40,6 +45,12 @@ impl Socket {
     pub fn local_port(self) -> u16 {
         let family = self.0.read::<u16>(&SK_FAMILY);
         if family == AF_INET || family == AF_INET6 { self.0.read::<u16>(&SK_NUM) } else { 0 }
+    }
+
+    /// Whether it is a Unix socket.
+    #[inline(always)]
+    pub fn is_unix(self) -> bool {
+        self.0.read::<u16>(&SK_FAMILY) == AF_UNIX
     }
 
     /// Whether it is an IPv6 socket.
@@ -74,6 +85,19 @@ impl Socket {
     #[inline(always)]
     pub fn is_tcp(self) -> bool {
         self.0.read::<u16>(&SK_PROTOCOL) == IPPROTO_TCP
+    }
+
+    /// Whether it is MPTCP: the socket that a program holds. The subflows below it are TCP sockets of the kernel's own.
+    #[inline(always)]
+    pub fn is_mptcp(self) -> bool {
+        self.0.read::<u16>(&SK_PROTOCOL) == IPPROTO_MPTCP
+    }
+
+    /// Whether it is a TCP socket of the kernel's own, below one of MPTCP.
+    #[inline(always)]
+    pub fn is_subflow(self) -> bool {
+        let tcp = self.tcp();
+        TCP_IS_MPTCP.load() != ABSENT && !tcp.is_null() && tcp.read::<u8>(&TCP_IS_MPTCP) != 0
     }
 
     /// `sk_err`

@@ -17,7 +17,7 @@ use super::socket::Socket;
 
 /// One of [`backend`]: how the calls are seen.
 #[unsafe(no_mangle)]
-static BACKEND: Global<u32> = Global::new(0);
+pub static BACKEND: Global<u32> = Global::new(0);
 
 /// Most segments of a scattered buffer that are looked at.
 const SEGMENT_LIMIT: u32 = 16;

@@ -3,11 +3,12 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd as _;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::wait;
+use crate::{sockets, wait};
 
 pub struct Raw {
     stream: TcpStream,
@@ -21,6 +22,15 @@ impl Raw {
     pub fn connect(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
         stream.set_nodelay(true)?;
+        Self::over(stream)
+    }
+
+    /// To a Unix socket.
+    pub fn connect_unix(path: &Path) -> Result<Self> {
+        Self::over(sockets::unix_connect(path).with_context(|| format!("connect to {}", path.display()))?)
+    }
+
+    pub fn over(stream: TcpStream) -> Result<Self> {
         stream.set_read_timeout(Some(wait::WIDE))?;
         stream.set_write_timeout(Some(wait::WIDE))?;
         Ok(Self { stream, sent: 0, received: 0, ahead: Vec::new() })

@@ -1,6 +1,6 @@
 //! uvicorn with either loop, and gunicorn with preloaded uvicorn workers on one listening socket.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,9 +8,10 @@ use anyhow::Result;
 
 use super::Server;
 use crate::certificate::Certificate;
+use crate::process::Process;
 use crate::truth::AppLine;
 use crate::workdir::Workdir;
-use crate::{paths, ports, python, wait};
+use crate::{paths, ports, python, sockets, wait};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Loop {
@@ -60,6 +61,31 @@ pub fn gunicorn(workdir: &Workdir) -> Result<Asgi> {
         command.arg("--worker-tmp-dir").arg(workdir.path()).arg("--no-control-socket");
         Ok(command)
     })
+}
+
+/// What the processes behind gunicorn run.
+#[derive(Clone, Copy, Debug)]
+pub enum Worker {
+    /// uvicorn, with `apps/asgi.py`.
+    Uvicorn,
+    /// One request at a time and a connection for each, with `apps/wsgi.py`.
+    Sync,
+}
+
+/// gunicorn with four workers on a Unix socket.
+pub fn gunicorn_unix(workdir: &Workdir, worker: Worker, socket: &Path) -> Result<Asgi> {
+    let truth = workdir.join("gunicorn-truth.jsonl");
+    let (app, class) = match worker {
+        Worker::Uvicorn => ("asgi:app", "uvicorn_worker.UvicornWorker"),
+        Worker::Sync => ("wsgi:app", "sync"),
+    };
+    let mut command = Command::new(python::program("gunicorn")?);
+    command.args([app, "-w", "4", "-k", class, "--log-level", "error", "--no-control-socket"]);
+    command.arg("-b").arg(format!("unix:{}", socket.display())).arg("--worker-tmp-dir").arg(workdir.path());
+    command.current_dir(paths::apps()).env("TRUTH_LOG", &truth).env("PYTHONDONTWRITEBYTECODE", "1");
+    let process = Process::spawn("gunicorn", command, workdir)?;
+    wait::until("gunicorn on its socket", wait::WIDE, || sockets::unix_connect(socket).ok())?;
+    Ok(Asgi { server: Server { process, port: 0 }, truth })
 }
 
 /// uvicorn with a small FastAPI service and nothing logged: what a benchmark drives to saturation.

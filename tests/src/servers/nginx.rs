@@ -34,11 +34,15 @@ pub struct Options {
     pub access_log: bool,
     /// HTTPS with a certificate for `localhost`.
     pub tls: bool,
+    /// Also on the Unix socket `nginx.sock` of the folder.
+    pub unix: bool,
+    /// Hands `/app/` on to the Unix socket `app.sock` of the folder, and logs what comes back.
+    pub upstream: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 1, buffered_log: false, access_log: true, tls: false }
+        Self { workers: 1, buffered_log: false, access_log: true, tls: false, unix: false, upstream: false }
     }
 }
 
@@ -53,6 +57,10 @@ impl Nginx {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]);
         let server = Server::start("nginx", command, port, workdir)?;
+        if options.unix {
+            // It is made after the port.
+            wait::until("nginx on its Unix socket", wait::WIDE, || workdir.join("nginx.sock").exists().then_some(()))?;
+        }
         Ok(Self { server, log: workdir.join("access.log") })
     }
 
@@ -73,6 +81,16 @@ impl Nginx {
         let (status, _) = self.server.process.stop(libc::SIGQUIT, wait::WIDE)?;
         ensure!(status.success(), "nginx ended with {status}");
         AccessLine::read(&self.log)
+    }
+
+    /// Bytes of each response that the app behind it gave, once there are `count`.
+    pub fn upstream(&self, count: usize) -> Result<Vec<u64>> {
+        let log = self.log.with_file_name("upstream.log");
+        wait::until(&format!("{count} lines in nginx' log of the app"), Duration::from_secs(10), || {
+            let text = std::fs::read_to_string(&log).ok()?;
+            let bytes: Vec<u64> = text.lines().filter_map(|line| line.parse().ok()).collect();
+            (bytes.len() >= count).then_some(bytes)
+        })
     }
 
     /// The log once it holds `count` lines (nginx writes a line after the response, maybe after the client saw its end).
@@ -97,6 +115,13 @@ pub fn prepare(workdir: &Workdir, port: u16, options: Options) -> Result<Vec<Str
     let (folder, errors) = (workdir.path().display(), workdir.join("nginx-error.log"));
     let words = format!("nginx -c {} -p {folder} -e {}", config.display(), errors.display());
     Ok(words.split(' ').map(str::to_owned).collect())
+}
+
+fn upstream(dir: &impl std::fmt::Display) -> String {
+    format!(
+        "    location /app/ {{\n      proxy_pass http://unix:{dir}/app.sock:/;\n      \
+         access_log {dir}/access.log truth;\n      access_log {dir}/upstream.log upstream;\n    }}\n"
+    )
 }
 
 fn config(workdir: &Workdir, port: u16, options: Options, certificate: Option<&Certificate>) -> String {
@@ -128,6 +153,7 @@ http {{
   log_format truth escape=json '{{"connection":$connection,"number":$connection_requests,"method":"$request_method",'
     '"uri":"$request_uri","status":"$status","request_length":$request_length,"bytes_sent":$bytes_sent,'
     '"body_bytes_sent":$body_bytes_sent,"seconds":$request_time}}';
+  log_format upstream '$upstream_bytes_received';
   access_log {access};
   client_body_temp_path {dir}/nginx-tmp/body;
   proxy_temp_path {dir}/nginx-tmp/proxy;
@@ -139,13 +165,14 @@ http {{
   keepalive_requests 1000000000;
   keepalive_timeout 600s;
   send_timeout 60s;
+  client_body_timeout 600s;
   sendfile on;
   tcp_nopush on;
   default_type application/octet-stream;
   server {{
     listen 127.0.0.1:{port} reuseport backlog=4096{ssl};
     listen [::1]:{port} reuseport backlog=4096{ssl};
-    {certificate}
+    {unix}{certificate}
     root {dir}/www;
     location = /k1 {{ return 200 "{k1}"; }}
     location = /empty {{ return 204; }}
@@ -156,11 +183,13 @@ http {{
     location /chunked/ {{ alias {dir}/www/files/; sub_filter_types *; sub_filter "zzzzzz" "yyyyyy"; }}
     location /download/ {{ return 200 $uri; }}
     location /delete/ {{ return 204; }}
-{marks}    location / {{ return 404 "nothing here"; }}
+{upstream}{marks}    location / {{ return 404 "nothing here"; }}
   }}
 }}
 "#,
         workers = options.workers,
+        upstream = if options.upstream { upstream(&dir) } else { String::new() },
+        unix = if options.unix { format!("listen unix:{dir}/nginx.sock;\n    ") } else { String::new() },
     );
     text
 }

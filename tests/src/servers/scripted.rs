@@ -1,14 +1,16 @@
 //! A server that plays a script on one connection: the only way to get bytes on the wire that no real server writes.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::clients::raw::set_option;
-use crate::{ports, wait};
+use crate::{ports, sockets, wait};
 
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -21,6 +23,8 @@ pub enum Step {
     Write(Vec<u8>),
     /// Writes in pieces of so many bytes, one call each.
     WriteCut(Vec<u8>, usize),
+    /// Writes so many bytes, or until the client is gone.
+    WriteRefused(usize),
     Pause(Duration),
     /// Closes with RST.
     Reset,
@@ -53,11 +57,28 @@ impl Scripted {
     pub fn start_on(address: IpAddr, steps: Vec<Step>) -> Result<Self> {
         let listener = TcpListener::bind((address, ports::free()))?;
         let address = listener.local_addr()?;
-        let thread = std::thread::spawn(move || {
+        let accept = move || {
             let (stream, _) = listener.accept()?;
-            play(stream, &steps)
-        });
-        Ok(Self { address, thread })
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        };
+        Ok(Self { address, ..Self::start_with(address.port(), steps, accept) })
+    }
+
+    /// The same on a Unix socket.
+    pub fn start_unix(path: &Path, steps: Vec<Step>) -> Result<Self> {
+        let listener = UnixListener::bind(path)?;
+        Ok(Self::start_with(0, steps, move || sockets::unix_accept(&listener)))
+    }
+
+    /// On whatever accepts.
+    pub fn start_with(
+        port: u16,
+        steps: Vec<Step>,
+        accept: impl FnOnce() -> io::Result<TcpStream> + Send + 'static,
+    ) -> Self {
+        let thread = std::thread::spawn(move || play(accept()?, &steps));
+        Self { address: (Ipv4Addr::LOCALHOST, port).into(), thread }
     }
 
     pub fn port(&self) -> u16 {
@@ -71,7 +92,6 @@ impl Scripted {
 }
 
 fn play(mut stream: TcpStream, steps: &[Step]) -> Result<Counts> {
-    stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(wait::WIDE))?;
     let mut counts = Counts::default();
     let mut ahead = Vec::new();
@@ -106,6 +126,10 @@ fn play_step(stream: &mut TcpStream, step: &Step, counts: &mut Counts, ahead: &m
             for piece in bytes.chunks(*size) {
                 write(stream, counts, piece)?;
             }
+        }
+        Step::WriteRefused(count) => {
+            // The error is what is waited for.
+            let _ = write(stream, counts, &vec![b'r'; *count]);
         }
         Step::Pause(time) => std::thread::sleep(*time),
         Step::Reset => set_option(stream, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 })?,

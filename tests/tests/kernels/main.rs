@@ -6,6 +6,7 @@
 
 mod outbound;
 mod storm;
+mod unix;
 
 use std::process::Command;
 

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// Nothing here waits for anybody but this process.
-const TIMEOUT: Duration = Duration::from_secs(2);
+pub const TIMEOUT: Duration = Duration::from_secs(2);
 /// Body bytes that the server reads of the second connection's request.
 const READ_BYTES: usize = 40;
 /// Body bytes that it leaves.
@@ -153,7 +153,8 @@ fn truth(name: &'static str, client: &TcpStream, server: &TcpStream) -> io::Resu
     })
 }
 
-fn cookie(socket: &TcpStream) -> io::Result<u64> {
+/// The kernel's number of a socket (`SO_COOKIE`).
+pub fn cookie(socket: &impl AsRawFd) -> io::Result<u64> {
     let mut cookie = 0u64;
     let mut len = size_of::<u64>() as libc::socklen_t;
     // SAFETY: both pointers are valid for the call, and `len` is the size of what the first points to.
