@@ -89,7 +89,8 @@ pub fn run(config: &Config, host: &Host) -> std::io::Result<Vec<Finding>> {
     let version = release.as_deref().and_then(host::version);
     findings.extend(memory::checks(host, config.capture.ring_bytes, version));
     let found = listeners::listeners(&host.proc);
-    findings.extend(services::checks(config, found.as_deref().map_err(ToString::to_string)));
+    let unix = listeners::unix::unix_listeners(&host.proc).unwrap_or_default();
+    findings.extend(services::checks(config, found.as_deref().map_err(ToString::to_string), &unix));
     findings.push(services::listen_address(config.listen, found.as_deref().unwrap_or_default()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     findings.extend(runtime.block_on(sources::checks(&config.attribution)));

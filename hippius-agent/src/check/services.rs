@@ -1,16 +1,17 @@
 //! Listening services: what is there, what the configuration asks for, and the agent's own address.
 
 use super::Finding;
-use crate::config::{Config, Service};
+use crate::config::{Candidate, Config, Service};
 use crate::kernel::container::Containers;
 use crate::kernel::listeners::Listener;
+use crate::kernel::listeners::unix::UnixListener;
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 
 const SUBJECT: &str = "services";
 
 /// Compares the listeners of the host with the configured services.
-pub fn checks(config: &Config, found: Result<&[Listener], String>) -> Vec<Finding> {
+pub fn checks(config: &Config, found: Result<&[Listener], String>, sockets: &[UnixListener]) -> Vec<Finding> {
     let listeners = match found {
         Ok(listeners) => listeners,
         Err(error) => {
@@ -23,7 +24,7 @@ pub fn checks(config: &Config, found: Result<&[Listener], String>) -> Vec<Findin
         let detail = format!("the processes of {hidden} of {} listening sockets are hidden", listeners.len());
         findings.push(Finding::warn(SUBJECT, detail, "grant CAP_SYS_PTRACE, and share the host's pid namespace"));
     }
-    findings.extend(config.services.iter().map(|service| configured(config, service, listeners)));
+    findings.extend(config.services.iter().map(|service| configured(config, service, listeners, sockets)));
     if config.capture.discover {
         findings.push(Finding::ok(SUBJECT, "services that the configuration does not name are found by their traffic"));
     }
@@ -63,25 +64,31 @@ fn overview(listeners: &[Listener]) -> Finding {
     Finding::ok(SUBJECT, detail)
 }
 
-fn configured(config: &Config, service: &Service, listeners: &[Listener]) -> Finding {
+fn configured(config: &Config, service: &Service, listeners: &[Listener], unix: &[UnixListener]) -> Finding {
     let mut containers = Containers::default();
     // The first service that fits takes the socket, so an earlier one may have it.
-    let mut fits = |listener: &&Listener| {
-        let container = listener.pid.and_then(|pid| containers.of(pid));
-        let candidate = listener.candidate();
+    let mut fits = |pid: Option<u32>, candidate: Candidate<'_>| {
+        let container = pid.and_then(|pid| containers.of(pid));
         let candidate = container.as_ref().map_or(candidate, |container| container.describe(candidate));
         config.service_of(&candidate).is_some_and(|first| first.name == service.name)
     };
-    let sockets: Vec<String> = listeners.iter().filter(&mut fits).map(described).collect();
+    let ports = listeners.iter().filter(|listener| fits(listener.pid, listener.candidate())).map(described);
+    let mut sockets: Vec<String> = ports.collect();
+    sockets.extend(
+        unix.iter()
+            .filter(|listener| fits(listener.pid, listener.candidate()))
+            .map(|listener| held(&listener.name, listener.pid, listener.process.comm.as_deref())),
+    );
     if !sockets.is_empty() {
         return Finding::ok(SUBJECT, format!("\"{}\" listens: {}", service.name, sockets.join(", ")));
     }
     let process = service.process.as_ref().map(|process| format!("process \"{}\"", process.as_str()));
     let ports = (!service.ports.is_empty()).then(|| format!("port {}", service.ports));
-    let wanted: Vec<String> = process.into_iter().chain(service.within.described()).chain(ports).collect();
+    let named = (!service.sockets.is_empty()).then(|| format!("socket {}", service.sockets));
+    let wanted: Vec<String> = process.into_iter().chain(service.within.described()).chain(ports).chain(named).collect();
     let detail = format!("nothing listens that is \"{}\" ({})", service.name, wanted.join(", "));
     let advice = if service.within.is_any() {
-        "start it, or correct its \"ports\" and \"process\""
+        "start it, or correct its \"ports\", \"sockets\" and \"process\""
     } else {
         "start it, or correct its table; names of containers are in files that only root may read (docs/operations.md)"
     };
@@ -90,8 +97,12 @@ fn configured(config: &Config, service: &Service, listeners: &[Listener]) -> Fin
 
 /// `8000 uvicorn (pid 7)`
 fn described(listener: &Listener) -> String {
-    match (listener.pid, listener.comm.as_deref()) {
-        (Some(pid), comm) => format!("{} {} (pid {pid})", listener.port, comm.unwrap_or("?")),
-        (None, _) => listener.port.to_string(),
+    held(&listener.port.to_string(), listener.pid, listener.comm.as_deref())
+}
+
+fn held(socket: &str, pid: Option<u32>, comm: Option<&str>) -> String {
+    match pid {
+        Some(pid) => format!("{socket} {} (pid {pid})", comm.unwrap_or("?")),
+        None => socket.to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 use super::{Finding, Host, Level, as_json, as_text, host, memory, services, sources};
 use crate::config::{Config, SecretUrl, Surroundings};
-use crate::kernel::listeners::Listener;
+use crate::kernel::listeners::unix::UnixListener;
+use crate::kernel::listeners::{Listener, Names};
 use caps::{Capability, CapsHashSet};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -155,10 +156,18 @@ fn services_against_listeners() {
         [[service]]
         name = "gateway"
         ports = ["8080-8081"]
+        [[service]]
+        name = "worker"
+        sockets = ["/run/gunicorn*.sock"]
+        [[service]]
+        name = "other"
+        sockets = ["@other"]
         "#,
     );
     let found = [listener(22, None, None), listener(8000, Some(7), Some("uvicorn"))];
-    let findings = services::checks(&config, Ok(&found));
+    let process = Names { comm: Some("gunicorn".to_owned()), executable: None };
+    let unix = [UnixListener { name: "/run/gunicorn-1.sock".to_owned(), pid: Some(8), process }];
+    let findings = services::checks(&config, Ok(&found), &unix);
     assert_eq!(
         as_text(&findings),
         "\
@@ -167,12 +176,18 @@ warn  services  the processes of 1 of 2 listening sockets are hidden
                 -> grant CAP_SYS_PTRACE, and share the host's pid namespace
 ok    services  \"api\" listens: 8000 uvicorn (pid 7)
 warn  services  nothing listens that is \"gateway\" (port 8080-8081)
-                -> start it, or correct its \"ports\" and \"process\"
+                -> start it, or correct its \"ports\", \"sockets\" and \"process\"
+ok    services  \"worker\" listens: /run/gunicorn-1.sock gunicorn (pid 8)
+warn  services  nothing listens that is \"other\" (socket @other)
+                -> start it, or correct its \"ports\", \"sockets\" and \"process\"
 
-ok: 2, warnings: 2, failed: 0
+ok: 3, warnings: 3, failed: 0
 "
     );
-    assert_eq!(services::checks(&config, Err("no".to_owned())).first().map(|first| first.level), Some(Level::Fail));
+    assert_eq!(
+        services::checks(&config, Err("no".to_owned()), &[]).first().map(|first| first.level),
+        Some(Level::Fail)
+    );
 }
 
 #[test]
