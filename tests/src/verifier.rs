@@ -24,7 +24,7 @@ pub struct Verified {
     pub stack: String,
 }
 
-/// Runs the agent until it listens or ends, and gives the programs that were loaded until then, by name.
+/// Runs the agent until its runtime begins or it ends, and gives the programs that were loaded until then, by name.
 pub fn programs(mut agent: Command) -> Result<Vec<Verified>> {
     // A group of its own: all of its threads, and nobody else's children, can be waited for at once.
     agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
@@ -94,7 +94,8 @@ impl Traced {
                 // SAFETY: the kernel says which member it filled in.
                 let entry = unsafe { call.u.entry };
                 match (entry.nr as i64, entry.args[0]) {
-                    (libc::SYS_listen, _) => return Ok(found),
+                    // The runtime, which begins when all is loaded.
+                    (libc::SYS_epoll_create1, _) => return Ok(found),
                     (libc::SYS_bpf, 18) => types = btf(&memory, entry.args[1])?,
                     (libc::SYS_bpf, 5) => {
                         if let Some(question) = ask(&memory, &types, entry.args[1], call.stack_pointer)? {

@@ -67,7 +67,11 @@ pub fn servers(probes: &mut Probes, cookies: bool) -> Result<(), SelfCheckError>
             probes.controls.watch(&Watch::default()).map_err(io::Error::other)?;
         }
         unix::check(probes, cookies)
-    })
+    })?;
+    // Nobody else's was watched.
+    probes.early.drain(&mut probes.ring);
+    drop(probes.early.take());
+    Ok(())
 }
 
 /// The same of the client's end, while `watched` servers are watched already: their records are kept.
@@ -81,7 +85,12 @@ pub fn clients(probes: &mut Probes, watched: &Watch, cookies: bool) -> Result<()
     let connections: &[Make] = if cookies { &[in_order, reset, opened_before] } else { &[in_order, reset] };
     twice(|| {
         for make in connections {
-            let truth = make(&mut |_| probes.controls.clients.watch(&itself).map_err(io::Error::other))?;
+            let truth = make(&mut |port| {
+                // What this process has accepted is no client's, and its records would be taken for somebody's.
+                let mut watch = itself.clone();
+                watch.listened.add(port);
+                probes.controls.clients.watch(&watch).map_err(io::Error::other)
+            })?;
             client::compare(&truth, &collect(probes, &truth, ends, cookies)?)?;
             probes.controls.clients.watch(watched).map_err(io::Error::other)?;
         }
