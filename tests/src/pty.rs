@@ -1,7 +1,7 @@
 //! A program in a terminal of its own: what it shows, and keys.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{Error, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus};
@@ -31,7 +31,7 @@ impl Terminal {
             command.pre_exec(|| {
                 libc::setsid();
                 if libc::ioctl(0, libc::TIOCSCTTY, 0) != 0 {
-                    return Err(std::io::Error::last_os_error());
+                    return Err(Error::last_os_error());
                 }
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                 Ok(())
@@ -100,15 +100,24 @@ impl Drop for Terminal {
     }
 }
 
+/// Both ends, which no program that another test starts meanwhile may inherit: it would keep the terminal open.
 fn open(columns: u16, rows: u16) -> Result<(OwnedFd, OwnedFd)> {
-    let (mut master, mut slave) = (-1, -1);
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: plain system call.
+    let master = owned(unsafe { libc::posix_openpt(flags) }, "posix_openpt")?;
+    // SAFETY: plain system call on our own descriptor.
+    anyhow::ensure!(unsafe { libc::unlockpt(master.as_raw_fd()) } == 0, "unlockpt: {}", Error::last_os_error());
+    // SAFETY: as above; the argument is the flags of the new descriptor.
+    let slave = owned(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags) }, "TIOCGPTPEER")?;
     let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: openpty writes two descriptors and reads the size; the name and the settings are left out.
-    let opened = unsafe { libc::openpty(&mut master, &mut slave, std::ptr::null_mut(), std::ptr::null(), &size) };
-    anyhow::ensure!(opened == 0, "openpty: {}", std::io::Error::last_os_error());
-    // SAFETY: both were just opened, and nobody else has them.
-    let (master, slave) = unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
-    // SAFETY: plain system call on our own descriptor: a program that is started must not inherit the master.
-    unsafe { libc::fcntl(master.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
+    // SAFETY: as above; the size is only read.
+    let sized = unsafe { libc::ioctl(slave.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+    anyhow::ensure!(sized == 0, "TIOCSWINSZ: {}", Error::last_os_error());
     Ok((master, slave))
+}
+
+fn owned(descriptor: libc::c_int, call: &str) -> Result<OwnedFd> {
+    anyhow::ensure!(descriptor >= 0, "{call}: {}", Error::last_os_error());
+    // SAFETY: it was just opened, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }

@@ -30,7 +30,7 @@ const RUSTFLAGS: [&str; 8] = [
 ];
 
 /// More than there are cores on a small machine: each has its time by the clock, and all of them theirs in a few minutes.
-const AT_ONCE: usize = 10;
+const AT_ONCE: usize = 18;
 
 /// Fuzz the parsers with libFuzzer; no nightly compiler and no cargo-fuzz needed.
 ///

@@ -155,6 +155,11 @@ impl Config {
         self.services.iter().find(fits)
     }
 
+    /// Whether connections that processes open are watched: anybody's.
+    pub fn follows_clients(&self) -> bool {
+        self.capture.outbound || self.capture.tls || !self.clients.is_empty()
+    }
+
     /// The first client in the file that this process is.
     pub fn client_of(&self, comm: Option<&str>, executable: Option<&str>, command: Option<&str>) -> Option<&Client> {
         self.clients.iter().find(|client| client.matches(comm, executable, command))

@@ -89,7 +89,7 @@ impl Capture {
             if stopping {
                 return;
             }
-            if !config.clients.is_empty() {
+            if !config.clients.is_empty() && self.probes.controls.clients.can_be_watched() {
                 self.find_clients(&config);
             }
             if now_ns - looked_ns >= SECOND_NS {
@@ -199,6 +199,12 @@ impl Capture {
         match self.pipeline.store().reopen(&settings::store(&new)) {
             Ok(lookups) => drop(self.runtime.spawn(lookups.run())),
             Err(error) => tracing::error!("accounts are looked up as before: {error}"),
+        }
+        if new.follows_clients() && !self.probes.controls.clients.can_be_watched() {
+            tracing::warn!(
+                "connections that processes open are watched after a restart: nothing asked for them at the start, so the \
+                 programs were not loaded"
+            );
         }
         if let Err(error) = self.probes.controls.watch(&Watch::of(&new, self.own_port)) {
             tracing::error!("ports and clients are watched as before: {error}");

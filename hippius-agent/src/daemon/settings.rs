@@ -48,6 +48,7 @@ pub fn probes(config: &Config) -> Settings {
         probe_log: config.capture.probe_log,
         max_flows: config.capture.max_connections,
         max_sessions: if config.capture.tls { config.capture.max_connections } else { 0 },
+        clients: config.follows_clients(),
         backend: match config.capture.backend {
             config::Backend::Auto => None,
             config::Backend::Fentry => Some(Backend::Fentry),

@@ -18,11 +18,21 @@ pub struct Clients {
     pub(super) listened: Array<MapData, PortSet>,
     /// Absent where the kernel cannot: connections that are open already stay unseen there.
     pub(super) open: Option<Iterator>,
+    /// The programs for them are there. Until they are, no connection may be taken for a client's.
+    pub(super) loaded: bool,
 }
 
 impl Clients {
-    /// Watches these processes, and what comes after them, from now on.
+    /// Whether clients can be watched.
+    pub fn can_be_watched(&self) -> bool {
+        self.loaded
+    }
+
+    /// Watches these processes, and what comes after them, from now on; none where they cannot be.
     pub(super) fn watch(&mut self, watch: &Watch) -> Result<(), LoadError> {
+        if !self.loaded {
+            return Ok(self.listened.set(0, watch.listened.0, 0)?);
+        }
         self.outbound.set(0, u32::from(watch.outbound), 0)?;
         self.programs.set(0, u32::from(watch.programs), 0)?;
         let wanted: HashSet<u32> = watch.clients.iter().copied().collect();

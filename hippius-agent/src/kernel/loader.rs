@@ -39,6 +39,9 @@ pub struct Settings {
     pub max_flows: u32,
     /// Most TLS sessions that are followed at a time; 0: no TLS library is probed.
     pub max_sessions: u32,
+    /// Connections that processes open may be watched. Without it the programs for them are not loaded, which halves the
+    /// start and can be made up for only by another one.
+    pub clients: bool,
     /// The one back-end to use; otherwise the first of [`PREFERENCE`] that works.
     pub backend: Option<Backend>,
 }
@@ -51,6 +54,7 @@ impl Default for Settings {
             probe_log: false,
             max_flows: 65_536,
             max_sessions: 0,
+            clients: true,
             backend: None,
         }
     }
@@ -177,8 +181,8 @@ pub fn load_with(
     Err(LoadError::NoBackend(reasons.join("; ")))
 }
 
-/// Watches servers, then loads the programs for clients, which takes as long again, then watches clients. Each end is
-/// checked before it is watched.
+/// Watches servers, then loads the programs for clients where they are asked for, which takes as long again, then watches
+/// clients. Each end is checked before it is watched.
 fn begin<'a>(
     object: &'a Object<'a>,
     mut probes: Probes,
@@ -190,6 +194,9 @@ fn begin<'a>(
     let servers = look().without_clients();
     probes.since_ns = monotonic_ns();
     probes.controls.watch(&servers)?;
+    if !object.is_for_clients() {
+        return Ok(probes);
+    }
     let Probes { ring, early, controls, .. } = &mut probes;
     thread::scope(|scope| {
         let loading = scope.spawn(|| object.load_clients(&mut controls.ebpf, plan));
@@ -199,6 +206,7 @@ fn begin<'a>(
         }
         loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
+    probes.controls.clients.loaded = true;
     self_check::clients(&mut probes, &servers, cookies)?;
     probes.controls.clients.watch(&look())?;
     Ok(probes)

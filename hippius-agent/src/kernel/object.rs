@@ -110,6 +110,11 @@ impl<'a> Object<'a> {
         Ok(Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), tls, since_ns: 0, early })
     }
 
+    /// Whether the programs for clients are asked for.
+    pub fn is_for_clients(&self) -> bool {
+        self.settings.clients
+    }
+
     /// Loads the other programs.
     pub fn load_clients(&self, ebpf: &mut Ebpf, plan: &[Attachment]) -> Result<(), LoadError> {
         let (clients, _): (Vec<_>, Vec<_>) = plan.iter().partition(|attachment| attachment.is_of_clients());
@@ -144,6 +149,7 @@ impl<'a> Object<'a> {
             programs: Array::try_from(take(ebpf, "PROGRAMS")?)?,
             listened: Array::try_from(take(ebpf, "LISTENED")?)?,
             open,
+            loaded: false,
         })
     }
 

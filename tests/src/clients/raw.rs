@@ -177,8 +177,8 @@ impl Raw {
         set_option(&self.stream, libc::SO_LINGER, &linger)
     }
 
-    /// A small window: the server's writes become partial.
-    pub fn shrink_receive_buffer(&self, bytes: libc::c_int) -> Result<()> {
+    /// Size of the receive buffer. A small one is a small window: the server's writes become partial.
+    pub fn receive_buffer(&self, bytes: libc::c_int) -> Result<()> {
         set_option(&self.stream, libc::SO_RCVBUF, &bytes)
     }
 

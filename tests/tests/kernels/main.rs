@@ -83,7 +83,7 @@ fn the_back_end_in_use_is_the_one_that_was_asked_for() {
 #[test]
 fn the_verifier_takes_every_program() {
     on_backend("verifier", |lab| {
-        let config = lab.workdir.write("agent.toml", Config::new().service("nobody", 9).text())?;
+        let config = lab.workdir.write("agent.toml", Config::with_calls().service("nobody", 9).text())?;
         let mut agent = Command::new(paths::agent_binary()?);
         agent.arg("run").arg("--config").arg(config).args(["--listen", "127.0.0.1:0"]);
         let programs = verifier::programs(agent)?;
