@@ -68,9 +68,7 @@ fn configured(config: &Config, service: &Service, listeners: &[Listener], unix: 
     let mut containers = Containers::default();
     // The first service that fits takes the socket, so an earlier one may have it.
     let mut fits = |pid: Option<u32>, candidate: Candidate<'_>| {
-        let container = pid.and_then(|pid| containers.of(pid));
-        let candidate = container.as_ref().map_or(candidate, |container| container.describe(candidate));
-        config.service_of(&candidate).is_some_and(|first| first.name == service.name)
+        containers.service_of(config, pid, candidate).is_some_and(|first| first.name == service.name)
     };
     let ports = listeners.iter().filter(|listener| fits(listener.pid, listener.candidate())).map(described);
     let mut sockets: Vec<String> = ports.collect();

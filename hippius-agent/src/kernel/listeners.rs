@@ -52,20 +52,7 @@ pub struct Row {
 /// mount point of procfs. An error means that `proc` itself cannot be read; a process that ends meanwhile is skipped.
 pub fn listeners(proc: &Path) -> io::Result<Vec<Listener>> {
     let pids = process_ids(proc)?;
-    let mut rows: Vec<(u64, Row)> = Vec::new();
-    let mut seen = HashSet::new();
-    for pid in &pids {
-        let process = proc.join(pid.to_string());
-        let Some(netns) = link_inode(&process.join("ns/net"), "net:[") else { continue };
-        if seen.contains(&netns) {
-            continue;
-        }
-        // Noted only after it was read: the process may have ended in between, and another stand in for it.
-        if let Some(found) = namespace_rows(&process) {
-            seen.insert(netns);
-            rows.extend(found.into_iter().map(|row| (netns, row)));
-        }
-    }
+    let rows = of_namespaces(proc, &pids, namespace_rows);
     let holders = holders(proc, &pids, &rows.iter().map(|(_, row)| row.inode).collect());
     let mut listeners: Vec<Listener> =
         rows.into_iter().map(|(netns, row)| listener(proc, netns, row, holders.get(&row.inode).copied())).collect();
@@ -133,6 +120,25 @@ fn process_ids(proc: &Path) -> io::Result<Vec<u32>> {
     let mut pids: Vec<u32> = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
     pids.sort_unstable();
     Ok(pids)
+}
+
+/// What `read` finds in each network namespace, through the first of the processes in it that it can be read through.
+fn of_namespaces<T>(proc: &Path, pids: &[u32], read: impl Fn(&Path) -> Option<Vec<T>>) -> Vec<(u64, T)> {
+    let mut all = Vec::new();
+    let mut seen = HashSet::new();
+    for pid in pids {
+        let process = proc.join(pid.to_string());
+        let Some(netns) = link_inode(&process.join("ns/net"), "net:[") else { continue };
+        if seen.contains(&netns) {
+            continue;
+        }
+        // Noted only after it was read: the process may have ended in between, and another stand in for it.
+        if let Some(found) = read(&process) {
+            seen.insert(netns);
+            all.extend(found.into_iter().map(|row| (netns, row)));
+        }
+    }
+    all
 }
 
 /// `None` where neither table can be read. IPv6 may be switched off, so one is enough.

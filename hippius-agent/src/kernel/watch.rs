@@ -106,20 +106,11 @@ fn unix_servers(config: &Config, containers: &mut Containers) -> Vec<u32> {
         return Vec::new();
     }
     let listeners = unix_listeners(Path::new("/proc")).unwrap_or_default();
-    let wanted = |listener: &UnixListener| {
-        let container = listener.pid.and_then(|pid| containers.of(pid));
-        let candidate = listener.candidate();
-        let candidate = container.as_ref().map_or(candidate, |container| container.describe(candidate));
-        let wanted = config.service_of(&candidate).is_some();
-        listener.pid.filter(|_| wanted)
-    };
-    listeners.iter().filter_map(wanted).collect()
+    let wanted = |listener: &&UnixListener| containers.service_of(config, listener.pid, listener.candidate()).is_some();
+    listeners.iter().filter(wanted).filter_map(|listener| listener.pid).collect()
 }
 
 fn is_wanted(config: &Config, containers: &mut Containers, listener: &Listener, own: u16) -> bool {
     let is_own = listener.port == own && listener.pid.is_none_or(|pid| pid == std::process::id());
-    let container = listener.pid.and_then(|pid| containers.of(pid));
-    let candidate = listener.candidate();
-    let candidate = container.as_ref().map_or(candidate, |container| container.describe(candidate));
-    !is_own && (config.capture.discover || config.service_of(&candidate).is_some())
+    !is_own && (config.capture.discover || containers.service_of(config, listener.pid, listener.candidate()).is_some())
 }

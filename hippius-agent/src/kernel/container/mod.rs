@@ -6,7 +6,7 @@
 pub mod cgroup;
 pub mod names;
 
-use crate::config::Candidate;
+use crate::config::{Candidate, Config, Service};
 use cgroup::Place;
 use names::Names;
 use std::collections::HashMap;
@@ -82,6 +82,17 @@ impl Containers {
         }
         self.known.insert(container.id.clone(), Arc::clone(&container));
         Some(container)
+    }
+
+    /// The configured service that a process is with what it listens on.
+    pub fn service_of<'c>(
+        &mut self,
+        config: &'c Config,
+        pid: Option<u32>,
+        candidate: Candidate<'_>,
+    ) -> Option<&'c Service> {
+        let container = pid.and_then(|pid| self.of(pid));
+        config.service_of(&container.as_ref().map_or(candidate, |container| container.describe(candidate)))
     }
 }
 

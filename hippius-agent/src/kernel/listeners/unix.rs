@@ -1,8 +1,7 @@
 //! Listening Unix stream sockets, from `/proc/net/unix` of each network namespace.
 
-use super::{Names, holders, link_inode, names, process_ids};
+use super::{Names, holders, names, of_namespaces, process_ids};
 use crate::config::Candidate;
-use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
@@ -28,29 +27,22 @@ impl UnixListener {
 /// All listening Unix stream sockets with a name that this process may know of, ordered by name.
 pub fn unix_listeners(proc: &Path) -> io::Result<Vec<UnixListener>> {
     let pids = process_ids(proc)?;
-    let mut rows: Vec<(String, u64)> = Vec::new();
-    let mut seen = HashSet::new();
-    for pid in &pids {
-        let process = proc.join(pid.to_string());
-        let Some(netns) = link_inode(&process.join("ns/net"), "net:[") else { continue };
-        if seen.contains(&netns) {
-            continue;
-        }
-        if let Ok(table) = std::fs::read(process.join("net/unix")) {
-            seen.insert(netns);
-            rows.extend(String::from_utf8_lossy(&table).lines().filter_map(parse_row));
-        }
-    }
-    let holders = holders(proc, &pids, &rows.iter().map(|(_, inode)| *inode).collect());
+    let rows = of_namespaces(proc, &pids, namespace_rows);
+    let holders = holders(proc, &pids, &rows.iter().map(|(_, (_, inode))| *inode).collect());
     let mut listeners: Vec<UnixListener> = rows
         .into_iter()
-        .map(|(name, inode)| {
+        .map(|(_, (name, inode))| {
             let pid = holders.get(&inode).copied();
             UnixListener { name, pid, process: names(proc, pid) }
         })
         .collect();
     listeners.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(listeners)
+}
+
+fn namespace_rows(process: &Path) -> Option<Vec<(String, u64)>> {
+    let table = std::fs::read(process.join("net/unix")).ok()?;
+    Some(String::from_utf8_lossy(&table).lines().filter_map(parse_row).collect())
 }
 
 /// `Num: RefCount Protocol Flags Type St Inode Path` (`net/unix/af_unix.c`, `unix_seq_show`). `None` where the line is not
