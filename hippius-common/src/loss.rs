@@ -46,7 +46,7 @@ reasons! {
     /// A response that ends with its connection came over a TLS session that its client has ended: whether the server had
     /// ended it before is not known.
     TLS_END = 15, "tls_end";
-    /// A connection over MPTCP of which this back-end sees no call, or which a watched process has opened.
+    /// A connection over MPTCP of which no program sees the calls, or which a watched process has opened.
     MPTCP = 16, "mptcp";
 }
 

@@ -87,6 +87,10 @@ pub static DISCOVER: Array<u32, 1> = Array::new();
 #[btf_map]
 pub static UNIX: Array<u32, 1> = Array::new();
 
+/// 1: the calls of MPTCP sockets are seen. In a map, because their programs may be loaded after the others.
+#[btf_map]
+pub static MPTCP: Array<u32, 1> = Array::new();
+
 /// 1: the connections that watched services open are watched too. In a map, because a reload may change it.
 #[btf_map]
 pub static OUTBOUND: Array<u32, 1> = Array::new();
@@ -107,6 +111,14 @@ pub static UNIX_RECV_ON: ProgramArray<1> = ProgramArray::new();
 /// `SEND_ON` likewise.
 #[btf_map]
 pub static UNIX_SEND_ON: ProgramArray<1> = ProgramArray::new();
+
+/// `RECV_ON` of MPTCP, likewise.
+#[btf_map]
+pub static MPTCP_RECV_ON: ProgramArray<1> = ProgramArray::new();
+
+/// `SEND_ON` of MPTCP, likewise.
+#[btf_map]
+pub static MPTCP_SEND_ON: ProgramArray<1> = ProgramArray::new();
 
 /// TLS sessions. The loader sets the size; it is one entry where no TLS library may be probed.
 #[btf_map]

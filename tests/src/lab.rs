@@ -35,8 +35,9 @@ pub fn alone(name: &str, test: impl FnOnce(&Lab) -> Result<()>) {
     }
 }
 
-/// `cargo test` hides the output of a test that passes, so the reason also goes where the caller asks for it.
-fn note_skip(name: &str, why: &str) {
+/// Says that a test is left out. `cargo test` hides the output of one that passes, so the reason also goes where the caller
+/// asks for it.
+pub fn note_skip(name: &str, why: &str) {
     use std::io::Write as _;
     println!("skipped: {why}");
     let Some(path) = std::env::var_os("HIPPIUS_SKIP_LOG") else { return };

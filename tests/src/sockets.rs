@@ -54,6 +54,18 @@ pub fn has_mptcp() -> bool {
     mptcp_socket().is_ok()
 }
 
+/// Whether a connection is one of MPTCP, as the socket says itself: one that was accepted from a peer without is TCP.
+pub fn is_mptcp(stream: &TcpStream) -> io::Result<bool> {
+    let (mut protocol, mut size): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
+    // SAFETY: the value outlives the call and the size is its size.
+    let result = unsafe {
+        let value = (&raw mut protocol).cast();
+        libc::getsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PROTOCOL, value, &raw mut size)
+    };
+    check(result)?;
+    Ok(protocol == IPPROTO_MPTCP)
+}
+
 fn mptcp_socket() -> io::Result<OwnedFd> {
     // SAFETY: plain system call.
     let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, IPPROTO_MPTCP) };

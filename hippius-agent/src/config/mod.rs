@@ -160,6 +160,12 @@ impl Config {
         self.capture.outbound || self.capture.tls || !self.clients.is_empty()
     }
 
+    /// Whether connections over Unix sockets are watched: services are looked for everywhere, or named by such sockets.
+    pub fn follows_unix_sockets(&self) -> bool {
+        let is_over_unix = |service: &Service| service.is_anywhere() || !service.sockets.is_empty();
+        self.capture.discover || self.services.iter().any(is_over_unix)
+    }
+
     /// The first client in the file that this process is.
     pub fn client_of(&self, comm: Option<&str>, executable: Option<&str>, command: Option<&str>) -> Option<&Client> {
         self.clients.iter().find(|client| client.matches(comm, executable, command))

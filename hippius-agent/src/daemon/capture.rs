@@ -206,6 +206,12 @@ impl Capture {
                  programs were not loaded"
             );
         }
+        if new.follows_unix_sockets() && !self.probes.controls.sees_unix() {
+            tracing::warn!(
+                "Unix sockets are watched after a restart: nothing asked for them at the start, so the programs were not \
+                 loaded"
+            );
+        }
         if let Err(error) = self.probes.controls.watch(&Watch::of(&new, self.own_port)) {
             tracing::error!("ports and clients are watched as before: {error}");
         }

@@ -82,6 +82,9 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     for (other, why) in &probes.refused {
         tracing::info!(backend = other.name(), "this back-end does not work here: {why}");
     }
+    if let Some(why) = &probes.mptcp {
+        tracing::warn!("connections over MPTCP are not counted: {why}");
+    }
     metrics.backend_info.with_label_values(&[backend]).set(1);
     let reloader = Reloader::new(options, config);
     let applied = Arc::new(ArcSwap::new(reloader.current().load_full()));

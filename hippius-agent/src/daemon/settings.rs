@@ -49,6 +49,7 @@ pub fn probes(config: &Config) -> Settings {
         max_flows: config.capture.max_connections,
         max_sessions: if config.capture.tls { config.capture.max_connections } else { 0 },
         clients: config.follows_clients(),
+        unix: config.follows_unix_sockets(),
         backend: match config.capture.backend {
             config::Backend::Auto => None,
             config::Backend::Fentry => Some(Backend::Fentry),

@@ -47,6 +47,19 @@ pub enum Hook {
     Exit,
 }
 
+/// What a program is for, which says when it is loaded: the verifier walks the large ones for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Servers on ports, and what all need.
+    Servers,
+    /// Unix sockets, where they have functions of their own.
+    Unix,
+    /// Connections that watched processes open. Loaded when servers are watched already.
+    Clients,
+    /// MPTCP, where it has functions of its own. Loaded last.
+    Mptcp,
+}
+
 /// One program and its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attachment {
@@ -58,18 +71,12 @@ pub struct Attachment {
     pub target: &'static str,
     /// Not attached, but reached by tail calls through this place of this array.
     pub array: Option<(&'static str, u32)>,
-}
-
-impl Attachment {
-    /// Whether only connections that watched processes open come to it. Such a program is loaded when servers are watched
-    /// already: the verifier walks it for long.
-    pub fn is_of_clients(&self) -> bool {
-        matches!(self.array, Some((_, place::CLIENT | place::CLIENT_ON)))
-    }
+    /// What it is for.
+    pub part: Part,
 }
 
 const fn attached(program: &'static str, hook: Hook, target: &'static str) -> Attachment {
-    Attachment { program, hook, target, array: None }
+    Attachment { program, hook, target, array: None, part: Part::Servers }
 }
 
 /// Places of `RECV_ON` and `SEND_ON`, as `hippius-ebpf/src/hooks/runs.rs` has them.
@@ -88,11 +95,12 @@ const fn continued(
     programs: [&'static str; 4],
 ) -> [Attachment; 4] {
     let [server_on, client, client_on, stream_on] = programs;
+    let (servers, clients) = (Part::Servers, Part::Clients);
     [
-        Attachment { program: stream_on, hook, target, array: Some((array, place::STREAM_ON)) },
-        Attachment { program: server_on, hook, target, array: Some((array, place::SERVER_ON)) },
-        Attachment { program: client, hook, target, array: Some((array, place::CLIENT)) },
-        Attachment { program: client_on, hook, target, array: Some((array, place::CLIENT_ON)) },
+        Attachment { program: stream_on, hook, target, array: Some((array, place::STREAM_ON)), part: servers },
+        Attachment { program: server_on, hook, target, array: Some((array, place::SERVER_ON)), part: servers },
+        Attachment { program: client, hook, target, array: Some((array, place::CLIENT)), part: clients },
+        Attachment { program: client_on, hook, target, array: Some((array, place::CLIENT_ON)), part: clients },
     ]
 }
 
@@ -152,6 +160,7 @@ fn exits(types: &KernelTypes, facts: &Facts) -> Result<Result<Vec<Attachment>, S
         plan.push(attached("tcp_sendpage", hook, "tcp_sendpage"));
     }
     plan.extend(unix_exits(types)?);
+    plan.extend(mptcp_exits(types)?);
     if facts.get("HAS_STORAGE") == 0 {
         plan.push(attached("inet_sock_destruct", Hook::Entry, "inet_sock_destruct"));
     }
@@ -166,19 +175,46 @@ fn unix_exits(types: &KernelTypes) -> Result<Vec<Attachment>, BtfError> {
             return Ok(Vec::new());
         }
     }
-    let hook = Hook::Exit;
-    let on = |program, target, array| Attachment { program, hook, target, array: Some((array, place::SERVER_ON)) };
     let mut plan = vec![
         on("unix_stream_recvmsg_on", "unix_stream_recvmsg", "UNIX_RECV_ON"),
         on("unix_stream_sendmsg_on", "unix_stream_sendmsg", "UNIX_SEND_ON"),
-        attached("unix_stream_recvmsg", hook, "unix_stream_recvmsg"),
-        attached("unix_stream_sendmsg", hook, "unix_stream_sendmsg"),
+        attached("unix_stream_recvmsg", Hook::Exit, "unix_stream_recvmsg"),
+        attached("unix_stream_sendmsg", Hook::Exit, "unix_stream_sendmsg"),
         attached("unix_release", Hook::Entry, "unix_release"),
     ];
     for function in ["unix_stream_sendpage", "unix_stream_splice_read"] {
         if types.parameters(function)? == Some(5) {
-            plan.push(attached(function, hook, function));
+            plan.push(attached(function, Hook::Exit, function));
         }
     }
-    Ok(plan)
+    Ok(of(Part::Unix, plan))
+}
+
+/// Likewise MPTCP. A kernel that is built without has none of these functions.
+fn mptcp_exits(types: &KernelTypes) -> Result<Vec<Attachment>, BtfError> {
+    let receive = match types.parameters("mptcp_recvmsg")? {
+        Some(4) => "mptcp_recvmsg_short",
+        Some(5) => "mptcp_recvmsg",
+        Some(6) => "mptcp_recvmsg_nonblock",
+        _ => return Ok(Vec::new()),
+    };
+    if types.parameters("mptcp_sendmsg")? != Some(3) {
+        return Ok(Vec::new());
+    }
+    let plan = vec![
+        on("mptcp_recvmsg_on", "mptcp_recvmsg", "MPTCP_RECV_ON"),
+        on("mptcp_sendmsg_on", "mptcp_sendmsg", "MPTCP_SEND_ON"),
+        attached(receive, Hook::Exit, "mptcp_recvmsg"),
+        attached("mptcp_sendmsg", Hook::Exit, "mptcp_sendmsg"),
+    ];
+    Ok(of(Part::Mptcp, plan))
+}
+
+/// A program that goes on with one on a server's socket, where that is all there is to go on with.
+const fn on(program: &'static str, target: &'static str, array: &'static str) -> Attachment {
+    Attachment { array: Some((array, place::SERVER_ON)), ..attached(program, Hook::Exit, target) }
+}
+
+fn of(part: Part, plan: Vec<Attachment>) -> Vec<Attachment> {
+    plan.into_iter().map(|attachment| Attachment { part, ..attachment }).collect()
 }

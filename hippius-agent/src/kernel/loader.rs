@@ -1,6 +1,5 @@
 //! Loads and attaches the best back-end that works on this host.
 
-use std::thread;
 use std::time::Duration;
 
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
@@ -8,20 +7,16 @@ use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use hippius_common::loss::REASONS;
 
-use super::backend::{Attachment, Backend, PREFERENCE, plan};
+use super::backend::{Attachment, Backend, PREFERENCE, Part, plan};
 use super::btf::KernelTypes;
 use super::clients::Clients;
-use super::clock::monotonic_ns;
 use super::early::{self, Early};
 use super::error::LoadError;
 use super::facts::Facts;
 use super::object::{self, Object};
 use super::sweep::Sweeper;
 use super::watch::{PortSet, Watch};
-use super::{programs, self_check, tls};
-
-/// How often the ring is emptied while programs are loaded: it takes longer to fill.
-const WHILE_LOADING: Duration = Duration::from_millis(5);
+use super::{begin, programs, tls};
 
 /// Words of the port bitmap.
 pub const PORT_WORDS: usize = 65536 / 64;
@@ -42,6 +37,8 @@ pub struct Settings {
     /// Connections that processes open may be watched. Without it the programs for them are not loaded, which halves the
     /// start and can be made up for only by another one.
     pub clients: bool,
+    /// Unix sockets may be watched. Without it the programs that only they need are not loaded, likewise.
+    pub unix: bool,
     /// The one back-end to use; otherwise the first of [`PREFERENCE`] that works.
     pub backend: Option<Backend>,
 }
@@ -55,6 +52,7 @@ impl Default for Settings {
             max_flows: 65_536,
             max_sessions: 0,
             clients: true,
+            unix: true,
             backend: None,
         }
     }
@@ -74,6 +72,8 @@ pub struct Probes {
     pub refused: Vec<(Backend, String)>,
     /// The programs for TLS libraries, where they are asked for, or why they do not work here.
     pub tls: Option<Result<tls::programs::Parts, LoadError>>,
+    /// Why the programs for MPTCP do not work here, which leaves its connections a counted loss.
+    pub mptcp: Option<LoadError>,
     /// Since when the wanted ports are watched, `CLOCK_MONOTONIC` in nanoseconds.
     pub since_ns: u64,
     /// Records from before the programs for clients were loaded.
@@ -112,6 +112,8 @@ pub struct Controls {
     pub(super) ports: Array<MapData, PortSet>,
     pub(super) discover: Array<MapData, u32>,
     pub(super) unix: Array<MapData, u32>,
+    pub(super) sees_unix: bool,
+    pub(super) mptcp: Array<MapData, u32>,
     /// Whose connections are watched.
     pub clients: Clients,
     pub(super) programs: Vec<&'static str>,
@@ -133,6 +135,11 @@ impl Controls {
         self.unix.set(0, u32::from(watch.unix), 0)?;
         self.ports.set(0, watch.ports.0, 0)?;
         self.clients.watch(watch)
+    }
+
+    /// Whether the programs see Unix sockets.
+    pub fn sees_unix(&self) -> bool {
+        self.sees_unix
     }
 
     /// The ports that are watched; the kernel side adds those that begin to listen.
@@ -170,7 +177,7 @@ pub fn load_with(
         let attached = attachments.and_then(|plan| Ok((attach(&object, &mut loader, backend, &plan)?, plan)));
         match attached {
             Ok((probes, plan)) => {
-                let mut probes = begin(&object, probes, &plan, look, facts.get("HAS_STORAGE") != 0)?;
+                let mut probes = begin::begin(&object, probes, &plan, look, facts.get("HAS_STORAGE") != 0)?;
                 probes.refused = refused;
                 return Ok(probes);
             }
@@ -179,37 +186,6 @@ pub fn load_with(
     }
     let reasons: Vec<_> = refused.iter().map(|(backend, error)| format!("{}: {error}", backend.name())).collect();
     Err(LoadError::NoBackend(reasons.join("; ")))
-}
-
-/// Watches servers, then loads the programs for clients where they are asked for, which takes as long again, then watches
-/// clients. Each end is checked before it is watched.
-fn begin<'a>(
-    object: &'a Object<'a>,
-    mut probes: Probes,
-    plan: &[Attachment],
-    look: impl Fn() -> Watch,
-    cookies: bool,
-) -> Result<Probes, LoadError> {
-    self_check::servers(&mut probes, cookies)?;
-    let servers = look().without_clients();
-    probes.since_ns = monotonic_ns();
-    probes.controls.watch(&servers)?;
-    if !object.is_for_clients() {
-        return Ok(probes);
-    }
-    let Probes { ring, early, controls, .. } = &mut probes;
-    thread::scope(|scope| {
-        let loading = scope.spawn(|| object.load_clients(&mut controls.ebpf, plan));
-        while !loading.is_finished() {
-            early::wait(ring, WHILE_LOADING);
-            early.drain(ring);
-        }
-        loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })?;
-    probes.controls.clients.loaded = true;
-    self_check::clients(&mut probes, &servers, cookies)?;
-    probes.controls.clients.watch(&look())?;
-    Ok(probes)
 }
 
 /// What one back-end is made of, or why it cannot run here.
@@ -255,7 +231,7 @@ fn try_any(settings: &Settings) -> Result<Probes, LoadError> {
     for Plan { backend, attachments } in plans {
         result = attachments.and_then(|plan| {
             let mut probes = object.load(&mut loader, backend, &plan)?;
-            object.load_clients(&mut probes.controls.ebpf, &plan)?;
+            object.load_part(&mut probes.controls.ebpf, &plan, Part::Clients)?;
             Ok(probes)
         });
         if result.is_ok() {
@@ -273,8 +249,7 @@ fn attach<'a>(
     plan: &[Attachment],
 ) -> Result<Probes, LoadError> {
     let mut probes = object.load(loader, backend, plan)?;
-    for attachment in plan.iter().filter(|attachment| attachment.array.is_none()) {
-        programs::attach(&mut probes.controls.ebpf, attachment)?;
-    }
+    let ebpf = &mut probes.controls.ebpf;
+    plan.iter().filter(|attachment| object.is_first(attachment)).try_for_each(|one| programs::attach(ebpf, one))?;
     Ok(probes)
 }

@@ -9,7 +9,7 @@ use aya_log::EbpfLogger;
 use hippius_common::ABI_GLOBAL;
 use hippius_common::fields::arch;
 
-use super::backend::{Attachment, Backend};
+use super::backend::{Attachment, Backend, Part};
 use super::clients::Clients;
 use super::early::Early;
 use super::error::LoadError;
@@ -81,7 +81,7 @@ impl<'a> Object<'a> {
         self.facts.get("HAS_STORAGE") != 0
     }
 
-    /// Loads those of a back-end's programs that servers need, and attaches none; [`Self::load_clients`] follows.
+    /// Loads those of a back-end's programs that come first, and attaches none; [`Self::load_part`] follows.
     pub fn load(
         &'a self,
         loader: &mut EbpfLoader<'a>,
@@ -89,11 +89,14 @@ impl<'a> Object<'a> {
         plan: &[Attachment],
     ) -> Result<Probes, LoadError> {
         let mut ebpf = loader.override_global("BACKEND", backend.bit(), true).load(OBJECT)?;
-        let (_, servers): (Vec<_>, Vec<_>) = plan.iter().partition(|attachment| attachment.is_of_clients());
-        programs::load(&mut ebpf, &servers, &self.btf)?;
+        let first: Vec<_> = plan.iter().filter(|attachment| self.is_first(attachment)).copied().collect();
+        programs::load(&mut ebpf, &first, &self.btf)?;
         let ports = Array::try_from(take(&mut ebpf, "PORTS")?)?;
         let discover = Array::try_from(take(&mut ebpf, "DISCOVER")?)?;
         let unix = Array::try_from(take(&mut ebpf, "UNIX")?)?;
+        let sees_unix = backend == Backend::Tracepoint || first.iter().any(|attachment| attachment.part == Part::Unix);
+        let mut mptcp = Array::try_from(take(&mut ebpf, "MPTCP")?)?;
+        mptcp.set(0, u32::from(backend == Backend::Tracepoint), 0)?;
         let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)?;
         let ring = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
         let log = self.settings.probe_log.then(|| EbpfLogger::init(&mut ebpf)).transpose()?;
@@ -105,9 +108,18 @@ impl<'a> Object<'a> {
         if let Some(Ok(_)) = &tls {
             programs.extend(tls::programs::NAMES);
         }
-        let controls = Controls { losses, ports, discover, unix, clients, programs, ebpf };
-        let early = Early::default();
-        Ok(Probes { ring, sweeper, log, controls, backend, refused: Vec::new(), tls, since_ns: 0, early })
+        let controls = Controls { losses, ports, discover, unix, sees_unix, mptcp, clients, programs, ebpf };
+        let (refused, early) = (Vec::new(), Early::default());
+        Ok(Probes { ring, sweeper, log, controls, backend, refused, tls, mptcp: None, since_ns: 0, early })
+    }
+
+    /// Whether a program is loaded with the first ones.
+    pub fn is_first(&self, attachment: &Attachment) -> bool {
+        match attachment.part {
+            Part::Servers => true,
+            Part::Unix => self.settings.unix,
+            Part::Clients | Part::Mptcp => false,
+        }
     }
 
     /// Whether the programs for clients are asked for.
@@ -115,10 +127,10 @@ impl<'a> Object<'a> {
         self.settings.clients
     }
 
-    /// Loads the other programs.
-    pub fn load_clients(&self, ebpf: &mut Ebpf, plan: &[Attachment]) -> Result<(), LoadError> {
-        let (clients, _): (Vec<_>, Vec<_>) = plan.iter().partition(|attachment| attachment.is_of_clients());
-        programs::load(ebpf, &clients, &self.btf)
+    /// Loads the programs of another part, and attaches none.
+    pub fn load_part(&self, ebpf: &mut Ebpf, plan: &[Attachment], part: Part) -> Result<(), LoadError> {
+        let programs: Vec<_> = plan.iter().filter(|attachment| attachment.part == part).copied().collect();
+        programs::load(ebpf, &programs, &self.btf)
     }
 
     fn sweeper(&self, ebpf: &mut Ebpf) -> Result<(Sweeper, &'static str), LoadError> {

@@ -69,8 +69,11 @@ fn load_one(program: &mut Program, attachment: &Attachment, btf: &Btf) -> Result
     loaded.map_err(|source: ProgramError| refused(attachment, source))
 }
 
-/// Attaches one that is loaded.
+/// Attaches one that is loaded, unless it is reached by tail calls.
 pub fn attach(ebpf: &mut Ebpf, attachment: &Attachment) -> Result<(), LoadError> {
+    if attachment.array.is_some() {
+        return Ok(());
+    }
     let program = program(ebpf, attachment.program)?;
     let attached = (|| {
         match attachment.hook {
@@ -81,6 +84,14 @@ pub fn attach(ebpf: &mut Ebpf, attachment: &Attachment) -> Result<(), LoadError>
         Ok(())
     })();
     attached.map_err(|source| refused(attachment, source))
+}
+
+/// Takes a program away again that runs at the end of a function, however far it got.
+pub fn unload_exit(ebpf: &mut Ebpf, attachment: &Attachment) {
+    if let Some(Program::FExit(program)) = ebpf.program_mut(attachment.program) {
+        // An error says that it was never loaded.
+        let _ = program.unload();
+    }
 }
 
 /// The program of this name.

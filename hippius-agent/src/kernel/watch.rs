@@ -60,8 +60,7 @@ impl Watch {
     pub fn of(config: &Config, own: u16) -> Self {
         let mut watch = Self {
             discover: config.capture.discover || config.services.iter().any(|service| service.is_anywhere()),
-            unix: config.capture.discover
-                || config.services.iter().any(|service| service.is_anywhere() || !service.sockets.is_empty()),
+            unix: config.follows_unix_sockets(),
             outbound: config.capture.outbound,
             programs: !config.clients.is_empty(),
             ..Self::default()

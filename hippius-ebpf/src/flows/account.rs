@@ -153,7 +153,7 @@ pub fn prepare<const OUT: bool, const SEND: bool>(
 
 /// The connection ended in the middle of this call, whose bytes are counted now.
 #[inline(always)]
-fn close_late<const SEND: bool>(flow: &mut Flow) {
+pub fn close_late<const SEND: bool>(flow: &mut Flow) {
     if SEND && flow.header.flags & flag::CLOSING != 0 {
         flow.header.flags &= !flag::CLOSING;
         publish(flow, kind::CLOSE);

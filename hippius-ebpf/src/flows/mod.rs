@@ -13,12 +13,12 @@ use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use hippius_common::flow::{Flow, flag};
 use hippius_common::loss;
 
-pub use account::{IN, OUT_DIRECTION, end_call, enter, go_on, leave, may_resume, settle_unseen};
+pub use account::{IN, OUT_DIRECTION, close_late, end_call, enter, go_on, leave, may_resume, settle_unseen};
 pub use client::{
     account as account_client, account_pages, adopt_open, connected, connects, give_up, go_on_stream, introduce,
 };
 pub use server::account;
-pub use uncounted::{concerns, peer_ended, released, unseen};
+pub use uncounted::{concerns, mptcp_begins, peer_ended, released};
 
 use crate::emit;
 use crate::kernel::fields::Kernel;

@@ -6,16 +6,16 @@
 
 use hippius_common::fields::backend;
 use hippius_common::flow::{Flow, Named, WINDOW_BYTES, flag, kind, phase};
-use hippius_common::loss::LossReason;
+use hippius_common::loss;
 use hippius_ebpf::capture::{side, start};
 
-use super::account::{enter, give_back};
+use super::account::{close_late, enter, give_back};
 use super::{create, current_tgid, find, publish};
 use crate::emit;
 use crate::kernel::socket::Socket;
 use crate::kernel::unix;
 use crate::kernel::user_buffer::{BACKEND, copy};
-use crate::maps::UNIX;
+use crate::maps::{MPTCP, UNIX};
 use crate::origin::Origin;
 use crate::storage::{self, interest};
 
@@ -62,6 +62,10 @@ pub fn first_seen<const SEND: bool>(socket: Socket, origin: impl Origin, bytes: 
     }
     flow.header.local_port = socket.local_port();
     flow.header.flags = if socket.is_ipv6() { flag::IPV6 | flag::UNAUDITED } else { flag::UNAUDITED };
+    if socket.is_at_end() {
+        // The client has left before its request was read.
+        flow.header.flags |= flag::CLIENT_FIN | flag::CLIENT_FIN_FIRST;
+    }
     true
 }
 
@@ -91,23 +95,29 @@ fn tell_name(socket: Socket, flow: &mut Flow) {
     emit::named(named);
 }
 
-/// A connection whose calls only the tracepoints see.
+/// A connection over MPTCP begins: a loss where no program sees its calls.
 #[inline(always)]
-pub fn unseen(reason: LossReason) {
-    if BACKEND.load() != backend::TRACEPOINT {
-        emit::count_loss(reason);
+pub fn mptcp_begins() {
+    if MPTCP.get(0).is_none_or(|seen| *seen == 0) {
+        emit::count_loss(loss::MPTCP);
     }
 }
 
 /// A call says that the other end is gone, with this error, or none where there is nothing more to read.
 #[inline(always)]
 pub fn peer_ended(socket: Socket, error: u16) {
+    if socket.is_mptcp() {
+        if let Some(flow) = find(socket) {
+            close_late::<true>(flow);
+        }
+        return;
+    }
     if !socket.is_unix() || !concerns(socket) {
         return;
     }
     let Some(flow) = find(socket) else { return };
     // Nothing is read either where no bytes were asked for.
-    if error == 0 && !unix::is_at_end(socket) {
+    if error == 0 && !socket.is_at_end() {
         return;
     }
     flow.header.flags |= flag::CLIENT_FIN | flag::CLIENT_FIN_FIRST;
@@ -129,7 +139,7 @@ pub fn peer_ended(socket: Socket, error: u16) {
 #[inline(always)]
 pub fn released(socket: Socket) {
     if let Some(flow) = find(socket) {
-        if unix::is_at_end(socket) {
+        if socket.is_at_end() {
             flow.header.flags |= flag::CLIENT_FIN;
         }
         if flow.header.error == 0 {

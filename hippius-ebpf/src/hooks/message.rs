@@ -1,6 +1,7 @@
 //! The fentry back-end: fexit programs on the kernel's functions, which give the message that the call was about.
 //!
-//! They run after the call, outside of the socket lock. MPTCP and kTLS sockets do not pass these functions.
+//! They run after the call, outside of the socket lock. kTLS sockets do not pass these functions, and MPTCP sockets have
+//! functions of their own ([`super::mptcp`]).
 
 use aya_ebpf::macros::fexit;
 use aya_ebpf::programs::FExitContext;

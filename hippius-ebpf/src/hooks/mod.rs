@@ -4,6 +4,7 @@ mod adopt;
 mod destruct;
 mod length;
 mod message;
+mod mptcp;
 mod process;
 mod runs;
 mod state;

@@ -5,7 +5,7 @@ use aya_ebpf::helpers::generated::bpf_tail_call;
 
 use crate::flows::{self, Next};
 use crate::kernel::socket::Socket;
-use crate::maps::{MapPointer, RECV_ON, SEND_ON, UNIX_RECV_ON, UNIX_SEND_ON};
+use crate::maps::{MPTCP_RECV_ON, MPTCP_SEND_ON, MapPointer, RECV_ON, SEND_ON, UNIX_RECV_ON, UNIX_SEND_ON};
 use crate::origin::Origin;
 use crate::{calls, sessions};
 
@@ -32,6 +32,8 @@ pub mod family {
     pub const UNIX: u8 = 2;
     /// All.
     pub const ANY: u8 = 3;
+    /// Those of MPTCP.
+    pub const MPTCP: u8 = 4;
 }
 
 /// `EPIPE` and `ECONNRESET` (include/uapi/asm-generic): the other end is gone.
@@ -60,8 +62,8 @@ pub fn begin<const SEND: bool, const FAMILY: u8, O: Origin>(
     };
     let flow = flows::find(socket);
     match &flow {
-        // Of Unix sockets only the server's end is watched.
-        Some(flow) if FAMILY != family::UNIX && flows::is_client_side(flow) => {
+        // Of Unix sockets and MPTCP only the server's end is watched.
+        Some(flow) if FAMILY != family::UNIX && FAMILY != family::MPTCP && flows::is_client_side(flow) => {
             go::<SEND>(ctx, place::CLIENT);
             return;
         }
@@ -76,7 +78,7 @@ pub fn begin<const SEND: bool, const FAMILY: u8, O: Origin>(
     }
 }
 
-/// A call has moved nothing: of a Unix socket, that may say that the connection is over.
+/// A call has moved nothing: of a socket without counters, that may say that the connection is over.
 #[inline(always)]
 pub fn failed<const SEND: bool>(socket: Socket, result: i32) {
     if (result == 0 && !SEND) || (result == -EPIPE && SEND) || result == -ECONNRESET {
@@ -148,13 +150,15 @@ fn stream<const SEND: bool>(socket: Socket, last: bool) -> bool {
 
 #[inline(always)]
 fn go_on_server<const SEND: bool, const FAMILY: u8>(ctx: &impl EbpfContext) {
-    if FAMILY == family::UNIX {
-        let programs = if SEND { UNIX_SEND_ON.pointer() } else { UNIX_RECV_ON.pointer() };
-        // SAFETY: the context and a program array of this object.
-        unsafe { bpf_tail_call(ctx.as_ptr(), programs, 0) };
-    } else {
-        go::<SEND>(ctx, place::SERVER_ON);
-    }
+    let programs = match (FAMILY, SEND) {
+        (family::UNIX, false) => UNIX_RECV_ON.pointer(),
+        (family::UNIX, true) => UNIX_SEND_ON.pointer(),
+        (family::MPTCP, false) => MPTCP_RECV_ON.pointer(),
+        (family::MPTCP, true) => MPTCP_SEND_ON.pointer(),
+        _ => return go::<SEND>(ctx, place::SERVER_ON),
+    };
+    // SAFETY: the context and a program array of this object.
+    unsafe { bpf_tail_call(ctx.as_ptr(), programs, place::SERVER_ON) };
 }
 
 /// The next program takes over. It returns only where the kernel's limit of tail calls is reached.

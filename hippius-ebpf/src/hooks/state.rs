@@ -68,7 +68,7 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     }
     if new == tcp::ESTABLISHED {
         if socket.is_mptcp() {
-            flows::unseen(loss::MPTCP);
+            flows::mptcp_begins();
         } else if old == tcp::SYN_RECV {
             flows::born(socket);
         }
@@ -113,12 +113,14 @@ fn changes(socket: Socket, flow: &mut Flow, old: i32, new: i32) {
                 flows::publish(flow, kind::END);
             }
         }
-        tcp::CLOSE => {
+        tcp::CLOSE if flow.header.flags & flag::CLOSED == 0 => {
             flows::settle_unseen(socket, flow);
             closes(socket, flow, old);
             let all_seen = flow.header.kernel_out <= flow.header.outbound.total;
             end(socket, flow, all_seen);
         }
+        // A socket of MPTCP comes here again, at last when its process closes it (net/mptcp/protocol.c, __mptcp_close).
+        tcp::CLOSE if flow.header.tgid == flows::current_tgid() => flows::close_late::<true>(flow),
         _ => {}
     }
 }
@@ -152,10 +154,12 @@ fn client_changes(socket: Socket, flow: &mut Flow, old: i32, new: i32) {
     }
 }
 
-/// A reset that comes while a call sends ends the connection before the call returns.
+/// A reset that comes while a call sends ends the connection before the call returns. Of MPTCP, without counters, any call
+/// may be under way, so the end waits for one that sends or fails, or until the process closes the socket.
 #[inline(always)]
 fn end(socket: Socket, flow: &mut Flow, all_seen: bool) {
-    if !all_seen && socket.is_owned() {
+    let waits = if socket.is_mptcp() { !socket.is_shut() } else { !all_seen && socket.is_owned() };
+    if waits {
         flow.header.flags |= flag::CLOSING;
     } else {
         flows::publish(flow, kind::CLOSE);

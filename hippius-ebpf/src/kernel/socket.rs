@@ -8,7 +8,8 @@ use hippius_common::fields::ABSENT;
 
 use super::fields::{
     HAS_STORAGE, Kernel, SK_DADDR, SK_DADDR6, SK_DPORT, SK_ERR, SK_FAMILY, SK_FLAGS, SK_NUM, SK_OWNED, SK_PROTOCOL,
-    TCP_BYTES_ACKED, TCP_BYTES_RECEIVED, TCP_COPIED_SEQ, TCP_IS_MPTCP, TCP_RCV_NXT, TCP_SND_UNA, TCP_WRITE_SEQ,
+    SK_SHUTDOWN, TCP_BYTES_ACKED, TCP_BYTES_RECEIVED, TCP_COPIED_SEQ, TCP_IS_MPTCP, TCP_RCV_NXT, TCP_SND_UNA,
+    TCP_WRITE_SEQ,
 };
 
 const AF_UNIX: u16 = 1;
@@ -17,6 +18,10 @@ const AF_INET6: u16 = 10;
 const IPPROTO_TCP: u16 = 6;
 /// include/uapi/linux/in.h
 const IPPROTO_MPTCP: u16 = 262;
+/// include/net/sock.h: nothing more comes from the peer.
+const RCV_SHUTDOWN: u8 = 1;
+/// include/net/sock.h: nothing more goes either way.
+const SHUTDOWN_MASK: u8 = 3;
 /// `enum sock_flags` in include/net/sock.h: the second flag since 2.6. Set when the peer's FIN was received.
 const SOCK_DONE: u64 = 1 << 1;
 
@@ -98,6 +103,18 @@ impl Socket {
     pub fn is_subflow(self) -> bool {
         let tcp = self.tcp();
         TCP_IS_MPTCP.load() != ABSENT && !tcp.is_null() && tcp.read::<u8>(&TCP_IS_MPTCP) != 0
+    }
+
+    /// Whether the end of what the peer sends has come.
+    #[inline(always)]
+    pub fn is_at_end(self) -> bool {
+        self.0.read::<u8>(&SK_SHUTDOWN) & RCV_SHUTDOWN != 0
+    }
+
+    /// Whether it neither receives nor sends any more, as a socket that is being closed.
+    #[inline(always)]
+    pub fn is_shut(self) -> bool {
+        self.0.read::<u8>(&SK_SHUTDOWN) & SHUTDOWN_MASK == SHUTDOWN_MASK
     }
 
     /// `sk_err`

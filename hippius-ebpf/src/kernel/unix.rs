@@ -4,13 +4,11 @@ use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use hippius_common::flow::{Named, UNIX_NAME_BYTES};
 use hippius_ebpf::capture::memory::{load, store};
 
-use super::fields::{SK_SHUTDOWN, SK_TYPE, UNIX_ADDRESS, UNIX_NAME, UNIX_NAME_LEN};
+use super::fields::{SK_TYPE, UNIX_ADDRESS, UNIX_NAME, UNIX_NAME_LEN};
 use super::socket::Socket;
 
 /// `SOCK_STREAM` (include/linux/net.h)
 const SOCK_STREAM: u16 = 1;
-/// `RCV_SHUTDOWN` (include/net/sock.h): nothing more comes from the peer.
-const RCV_SHUTDOWN: u8 = 1;
 /// `sun_family` of `struct sockaddr_un`, which stands before the name.
 const FAMILY_BYTES: u64 = 2;
 
@@ -50,10 +48,4 @@ pub fn read_name(socket: Socket, named: &mut Named) {
     let result =
         unsafe { bpf_probe_read_kernel(named.name.as_mut_ptr().cast(), len, from as *const core::ffi::c_void) };
     named.len = if result == 0 { len } else { 0 };
-}
-
-/// Whether the end of what the peer sends has come.
-#[inline(always)]
-pub fn is_at_end(socket: Socket) -> bool {
-    socket.0.read::<u8>(&SK_SHUTDOWN) & RCV_SHUTDOWN != 0
 }

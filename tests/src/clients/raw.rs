@@ -89,6 +89,12 @@ impl Raw {
         Ok(self.ahead.drain(..count).collect())
     }
 
+    /// Waits until there is something to read, and leaves it there.
+    pub fn leave_unread(&self) -> Result<()> {
+        ensure!(self.stream.peek(&mut [0])? == 1, "closed");
+        Ok(())
+    }
+
     /// Reads and forgets; for bodies beyond memory.
     pub fn discard(&mut self, count: u64) -> Result<()> {
         let mut left = count - (self.ahead.len() as u64).min(count);

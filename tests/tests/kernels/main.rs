@@ -4,6 +4,7 @@
 //! `HIPPIUS_BACKEND` names the back-end that is asked for; `HIPPIUS_BACKEND_EXPECTED=refused` says that this kernel
 //! lacks its hooks: then only the refusal is tested. `HIPPIUS_LOCKDOWN` names the lockdown mode that is in force.
 
+mod mptcp;
 mod outbound;
 mod storm;
 mod unix;
@@ -83,7 +84,8 @@ fn the_back_end_in_use_is_the_one_that_was_asked_for() {
 #[test]
 fn the_verifier_takes_every_program() {
     on_backend("verifier", |lab| {
-        let config = lab.workdir.write("agent.toml", Config::with_calls().service("nobody", 9).text())?;
+        let config = Config::with_calls().service("nobody", 9).unix_service("none", &lab.workdir.join("none.sock"));
+        let config = lab.workdir.write("agent.toml", config.text())?;
         let mut agent = Command::new(paths::agent_binary()?);
         agent.arg("run").arg("--config").arg(config).args(["--listen", "127.0.0.1:0"]);
         let programs = verifier::programs(agent)?;

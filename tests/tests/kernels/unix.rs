@@ -1,23 +1,20 @@
-//! Services on Unix sockets, and what else is no plain TCP: MPTCP, IPv4 on an IPv6 socket. Few tests of many connections:
-//! the agent's start is what takes long in an emulator.
+//! Services on Unix sockets, and IPv4 on an IPv6 socket. Few tests of many connections: the agent's start is what takes
+//! long in an emulator.
 
-use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use hippius_tests::agent::Agent;
 use hippius_tests::clients::curl::curl;
 use hippius_tests::clients::raw::{Raw, request};
 use hippius_tests::config::Config;
 use hippius_tests::expect::{self, Expected};
-use hippius_tests::lab::Lab;
-use hippius_tests::metrics::Metrics;
+use hippius_tests::ports;
 use hippius_tests::servers::nginx::{Nginx, Options};
 use hippius_tests::servers::redis::Redis;
 use hippius_tests::servers::scripted::{Scripted, Step};
 use hippius_tests::wire::{chunked, ok};
-use hippius_tests::{ports, sockets};
 
 use super::on_backend;
 
@@ -187,53 +184,17 @@ fn unix_sockets_in_any_segmentation_and_to_any_end() {
 }
 
 #[test]
-fn mptcp_and_ipv4_on_an_ipv6_socket() {
-    on_backend("mptcp", |lab| {
+fn ipv4_on_an_ipv6_socket() {
+    on_backend("mapped", |lab| {
         let steps = vec![Step::ReadHead, Step::write(ok("mapped")), Step::ReadToEnd];
         let server = Scripted::start_on(Ipv6Addr::UNSPECIFIED.into(), steps)?;
-        let port = ports::free();
-        let agent = lab.agent(&Config::new().service("mapped", server.port()).service("mptcp", port))?;
+        let agent = lab.agent(&Config::new().service("mapped", server.port()))?;
         let mut raw = Raw::connect((Ipv4Addr::LOCALHOST, server.port()).into())?;
         raw.send(request("GET", "/a", &[]))?;
         raw.read_response()?;
         drop(raw);
         let counts = server.finish()?;
         let expected = Expected::requests(1).bodies(0, 6).bytes(counts.received, counts.sent);
-        expect::exactly(lab, &agent, "mapped", &expected)?;
-        if sockets::has_mptcp() { mptcp(lab, &agent, port) } else { Ok(()) }
+        expect::exactly(lab, &agent, "mapped", &expected).map(drop)
     });
-}
-
-/// On fentry no hook sees MPTCP: each connection is a known loss. On both, one that falls back to TCP is like any other.
-fn mptcp(lab: &Lab, agent: &Agent, port: u16) -> Result<()> {
-    let listener = sockets::mptcp_listen(port)?;
-    let is_fentry = agent.scrape()?.sum("hippius_agent_backend_info", &[("backend", "fentry")]) == 1;
-    let (mut requests, mut received, mut sent, mut lost) = (0, 0, 0, 0);
-    for is_mptcp in [true, false] {
-        let answer = |body| [Step::ReadHead, Step::write(ok(body))];
-        let steps = [answer("first"), answer("second")].concat().into_iter().chain([Step::ReadToEnd]).collect();
-        let listener = listener.try_clone()?;
-        let server = Scripted::start_with(port, steps, move || Ok(listener.accept()?.0));
-        let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port));
-        let mut raw = Raw::over(if is_mptcp { sockets::mptcp_connect(port) } else { connect() }?)?;
-        for _ in 0..2 {
-            raw.send(request("GET", "/a", &[]))?;
-            raw.read_response()?;
-        }
-        drop(raw);
-        let moved = server.finish()?;
-        if is_mptcp && is_fentry {
-            lost += 1;
-        } else {
-            (requests, received, sent) = (requests + 2, received + moved.received, sent + moved.sent);
-        }
-        let expected = Expected::requests(requests).bytes(received, sent);
-        expect::counted(lab, agent, "mptcp", &expected).with_context(|| format!("mptcp: {is_mptcp}"))?;
-        let lost_now = |metrics: &_| Metrics::sum(metrics, "hippius_agent_events_lost_total", &[("reason", "mptcp")]);
-        let metrics = lab.settle(agent, |metrics| lost_now(metrics) == lost)?;
-        let differs = metrics.sum("hippius_agent_audit_difference_bytes_total", &[]);
-        let own = metrics.lines_with("hippius_agent_");
-        ensure!(lost_now(&metrics) == lost && differs == 0, "expected {lost} lost and no difference\n{own}");
-    }
-    Ok(())
 }

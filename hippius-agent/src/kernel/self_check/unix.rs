@@ -9,7 +9,6 @@ use hippius_common::flow::flag;
 
 use super::connection::{TIMEOUT, cookie};
 use super::{DEADLINE, End, Probes, SelfCheckError, same};
-use crate::kernel::backend::Backend;
 use crate::kernel::record::{Item, socket_name};
 use crate::kernel::watch::Watch;
 
@@ -25,8 +24,7 @@ struct Truth {
 
 /// Makes the connection and compares. `cookies` as in [`super::run`].
 pub(super) fn check(probes: &mut Probes, cookies: bool) -> Result<(), SelfCheckError> {
-    let sees = probes.backend == Backend::Tracepoint || probes.controls.programs.contains(&"unix_stream_recvmsg");
-    if !sees {
+    if !probes.controls.sees_unix() {
         return Ok(());
     }
     let watch = Watch { unix: true, ..Watch::default() };

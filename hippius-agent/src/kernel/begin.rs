@@ -1,0 +1,80 @@
+//! The order in which things are loaded and watched: what servers need comes first, because it takes the verifier long to
+//! walk all the rest.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use aya::Ebpf;
+
+use super::backend::{Attachment, Part};
+use super::clock::monotonic_ns;
+use super::early;
+use super::error::LoadError;
+use super::loader::Probes;
+use super::object::Object;
+use super::watch::Watch;
+use super::{programs, self_check};
+
+/// How often the ring is emptied while programs are loaded: it takes longer to fill.
+const WHILE_LOADING: Duration = Duration::from_millis(5);
+
+/// Whether sockets of MPTCP can be had, in the agent's network namespace (Documentation/networking/mptcp-sysctl.rst).
+const MPTCP_ENABLED: &str = "/proc/sys/net/mptcp/enabled";
+
+/// Watches servers, then loads the programs for clients where they are asked for, which takes as long again, and watches
+/// clients. Each end is checked before it is watched. At last those for MPTCP, which is rare.
+pub fn begin<'a>(
+    object: &'a Object<'a>,
+    mut probes: Probes,
+    plan: &[Attachment],
+    look: impl Fn() -> Watch,
+    cookies: bool,
+) -> Result<Probes, LoadError> {
+    self_check::servers(&mut probes, cookies)?;
+    let servers = look().without_clients();
+    probes.since_ns = monotonic_ns();
+    probes.controls.watch(&servers)?;
+    if object.is_for_clients() {
+        meanwhile(&mut probes, |ebpf| object.load_part(ebpf, plan, Part::Clients))?;
+        probes.controls.clients.loaded = true;
+        self_check::clients(&mut probes, &servers, cookies)?;
+        probes.controls.clients.watch(&look())?;
+    }
+    if plan.iter().any(|attachment| attachment.part == Part::Mptcp) && has_mptcp() {
+        probes.mptcp = mptcp(object, &mut probes, plan).err();
+    }
+    Ok(probes)
+}
+
+fn has_mptcp() -> bool {
+    fs::read_to_string(MPTCP_ENABLED).is_ok_and(|enabled| enabled.trim() != "0")
+}
+
+/// Loads the programs for MPTCP and attaches them. From then on its connections are no loss.
+fn mptcp(object: &Object<'_>, probes: &mut Probes, plan: &[Attachment]) -> Result<(), LoadError> {
+    let attachments = || plan.iter().filter(|attachment| attachment.part == Part::Mptcp);
+    meanwhile(probes, |ebpf| {
+        let loaded = object.load_part(ebpf, plan, Part::Mptcp);
+        let attached = loaded.and_then(|()| attachments().try_for_each(|one| programs::attach(ebpf, one)));
+        // One direction without the other would be wrong numbers.
+        attached.inspect_err(|_| attachments().for_each(|one| programs::unload_exit(ebpf, one)))
+    })?;
+    Ok(probes.controls.mptcp.set(0, 1, 0)?)
+}
+
+/// Loads programs while the records of what is watched already are kept.
+fn meanwhile(
+    probes: &mut Probes,
+    load: impl FnOnce(&mut Ebpf) -> Result<(), LoadError> + Send,
+) -> Result<(), LoadError> {
+    let Probes { ring, early, controls, .. } = probes;
+    thread::scope(|scope| {
+        let loading = scope.spawn(|| load(&mut controls.ebpf));
+        while !loading.is_finished() {
+            early::wait(ring, WHILE_LOADING);
+            early.drain(ring);
+        }
+        loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
