@@ -49,6 +49,9 @@ pub mod kind {
     pub const SESSION: u16 = 6;
     /// A Unix socket is watched from now on: a [`Named`](super::Named) follows instead of a flow.
     pub const NAMED: u16 = 7;
+    /// A process has begun to run a program, and may be a configured client: a [`Started`](super::Started) follows instead
+    /// of a flow.
+    pub const STARTED: u16 = 8;
 }
 
 /// Bits of [`FlowHeader::flags`].
@@ -233,6 +236,18 @@ pub struct Named {
     pub name: [u8; UNIX_NAME_BYTES],
 }
 
+/// A process has begun to run a program.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Started {
+    /// [`kind::STARTED`].
+    pub kind: u16,
+    /// Always 0.
+    pub flags: u16,
+    /// The process.
+    pub tgid: u32,
+}
+
 /// The whole state of a watched socket.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
@@ -318,4 +333,6 @@ const _: () = {
     assert!(core::mem::offset_of!(Connected, kind) == core::mem::offset_of!(FlowHeader, kind));
     assert!(size_of::<Named>() == 128);
     assert!(core::mem::offset_of!(Named, kind) == core::mem::offset_of!(FlowHeader, kind));
+    assert!(size_of::<Started>() == 8);
+    assert!(core::mem::offset_of!(Started, kind) == core::mem::offset_of!(FlowHeader, kind));
 };

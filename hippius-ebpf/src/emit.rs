@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::{bpf_ringbuf_output, bpf_ringbuf_query};
-use hippius_common::flow::{CAPTURE_BYTES, Connected, Flow, FlowHeader, Named};
+use hippius_common::flow::{CAPTURE_BYTES, Connected, Flow, FlowHeader, Named, Started};
 use hippius_common::loss::{self, LossReason};
 use hippius_common::tls::Asked;
 
@@ -51,6 +51,12 @@ pub fn asked(asked: &mut Asked) {
     write((&raw mut *asked).cast(), size_of::<Asked>() as u64);
 }
 
+/// Tells of a process that has begun to run a program. The agent is woken: it has to know before the program connects.
+#[inline(always)]
+pub fn started(started: &mut Started) {
+    output((&raw mut *started).cast(), size_of::<Started>() as u64, BPF_RB_FORCE_WAKEUP);
+}
+
 #[inline(always)]
 fn write(record: *mut c_void, size: u64) {
     let ring = RECORDS.pointer();
@@ -58,9 +64,13 @@ fn write(record: *mut c_void, size: u64) {
     let waiting = unsafe { bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) };
     let threshold = WAKE_BYTES.load();
     let crosses = waiting < threshold && waiting + size >= threshold;
-    let flags = if crosses { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP };
-    // SAFETY: `size` is at most the header and the capture, which lie side by side in a flow; the verifier checks it.
-    let result = unsafe { bpf_ringbuf_output(ring, record, size, flags) };
+    output(record, size, if crosses { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP });
+}
+
+#[inline(always)]
+fn output(record: *mut c_void, size: u64, flags: u64) {
+    // SAFETY: a record is at most a header and the capture, which lie side by side in a flow; the verifier checks it.
+    let result = unsafe { bpf_ringbuf_output(RECORDS.pointer(), record, size, flags) };
     if result != 0 {
         count_loss(loss::RING_FULL);
     }

@@ -62,11 +62,7 @@ pub static LISTENED: Array<[u64; PORT_WORDS], 1> = Array::new();
 #[btf_map]
 pub static CLIENTS: HashMap<u32, u32, 65536, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
 
-/// Processes that have begun to run a program, by tgid, until the agent has looked at them.
-#[btf_map]
-pub static STARTED: HashMap<u32, u32, 16384, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
-
-/// 1: such processes are noted.
+/// 1: the agent is told of each process that begins to run a program. In a map, because a reload may change it.
 #[btf_map]
 pub static PROGRAMS: Array<u32, 1> = Array::new();
 

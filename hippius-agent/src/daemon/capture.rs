@@ -76,7 +76,8 @@ impl Capture {
             if !stopping {
                 self.probes.wait(NAP);
             }
-            self.drain(&mut heads, &mut gauges, &config);
+            let started = self.drain(&mut heads, &mut gauges, &config);
+            self.find_clients(&config, started);
             let now_ns = monotonic_ns();
             if stopping || now_ns - swept_ns >= SWEEP_NS {
                 swept_ns = now_ns;
@@ -88,9 +89,6 @@ impl Capture {
             }
             if stopping {
                 return;
-            }
-            if !config.clients.is_empty() && self.probes.controls.clients.can_be_watched() {
-                self.find_clients(&config);
             }
             if now_ns - looked_ns >= SECOND_NS {
                 looked_ns = now_ns;
@@ -108,9 +106,10 @@ impl Capture {
         }
     }
 
-    /// Takes all that waits in the ring, first what was kept from before.
-    fn drain(&mut self, heads: &mut HeadBuffer, gauges: &mut Gauges, config: &Config) {
-        let mut intake = Intake { pipeline: &mut self.pipeline, tls: &mut self.tls, heads, gauges, config };
+    /// Takes all that waits in the ring, first what was kept from before. Returns the processes that run new programs.
+    fn drain(&mut self, heads: &mut HeadBuffer, gauges: &mut Gauges, config: &Config) -> Vec<u32> {
+        let (pipeline, tls, started) = (&mut self.pipeline, &mut self.tls, Vec::new());
+        let mut intake = Intake { pipeline, tls, heads, gauges, config, started };
         let early = self.probes.early.take();
         let mut early = early.chunks(BATCH);
         loop {
@@ -121,7 +120,7 @@ impl Capture {
                 continue;
             }
             for _ in 0..BATCH {
-                let Some(item) = self.probes.ring.next() else { return };
+                let Some(item) = self.probes.ring.next() else { return intake.started };
                 fetch_next(&item);
                 intake.take(&mut batch, &item, now_ns);
             }
@@ -180,11 +179,9 @@ impl Capture {
     }
 
     /// Processes that have begun to run a program may be configured clients.
-    fn find_clients(&mut self, config: &Config) {
-        let clients = &mut self.probes.controls.clients;
-        let mut started = clients.started();
+    fn find_clients(&mut self, config: &Config, mut started: Vec<u32>) {
         started.retain(|pid| watch::is_client(config, *pid));
-        if let Err(error) = clients.add(&started) {
+        if let Err(error) = self.probes.controls.clients.add(&started) {
             tracing::warn!("cannot watch connections of {} new processes: {error}", started.len());
         }
     }
@@ -221,6 +218,7 @@ struct Intake<'a> {
     heads: &'a mut HeadBuffer,
     gauges: &'a mut Gauges,
     config: &'a Config,
+    started: Vec<u32>,
 }
 
 impl Intake<'_> {
@@ -242,6 +240,7 @@ impl Intake<'_> {
                 let followed = self.tls.as_mut().is_some_and(|tls| tls.answer(self.config, &asked));
                 self.pipeline.follow_sessions(asked.tgid, followed);
             }
+            Some(Item::Started(started)) => self.started.push(started.tgid),
             None => self.gauges.torn(1),
         }
     }

@@ -12,7 +12,6 @@ use super::watch::{PortSet, Watch};
 /// The maps that say which processes are clients, and the walk over what they have open.
 pub struct Clients {
     pub(super) processes: HashMap<MapData, u32, u32>,
-    pub(super) started: HashMap<MapData, u32, u32>,
     pub(super) outbound: Array<MapData, u32>,
     pub(super) programs: Array<MapData, u32>,
     pub(super) listened: Array<MapData, PortSet>,
@@ -55,15 +54,6 @@ impl Clients {
             self.adopt().map_err(LoadError::Sweep)?;
         }
         Ok(())
-    }
-
-    /// Processes that have begun to run a program since this was last asked.
-    pub fn started(&mut self) -> Vec<u32> {
-        let started: Vec<u32> = self.started.keys().flatten().collect();
-        for process in &started {
-            let _ = self.started.remove(process);
-        }
-        started
     }
 
     /// Takes up the connections that clients have open already.

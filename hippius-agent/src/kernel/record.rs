@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hippius_common::flow::{Connected, FlowHeader, Named, kind};
+use hippius_common::flow::{Connected, FlowHeader, Named, Started, kind};
 use hippius_common::tls::Asked;
 use zerocopy::FromBytes;
 
@@ -40,6 +40,8 @@ pub enum Item<'a> {
     Named(Named),
     /// Who is this process?
     Asked(Asked),
+    /// Which process runs a new program.
+    Started(Started),
 }
 
 impl<'a> Item<'a> {
@@ -54,6 +56,9 @@ impl<'a> Item<'a> {
         }
         if kind == kind::NAMED {
             return Named::read_from_prefix(bytes).ok().map(|(named, _)| Self::Named(named));
+        }
+        if kind == kind::STARTED {
+            return Started::read_from_prefix(bytes).ok().map(|(started, _)| Self::Started(started));
         }
         Record::parse(bytes).map(Self::Flow)
     }

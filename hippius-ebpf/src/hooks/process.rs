@@ -3,10 +3,11 @@
 use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
+use hippius_common::flow::{Started, kind};
 
-use crate::flows;
 use crate::kernel::fields::{Kernel, TASK_TGID};
-use crate::maps::{CLIENTS, PROGRAMS, STARTED, TLS_PROCESSES};
+use crate::maps::{CLIENTS, PROGRAMS, TLS_PROCESSES};
+use crate::{emit, flows};
 
 /// match-proto: void sched_process_fork(struct task_struct *parent, struct task_struct *child), since 4.4
 #[btf_tracepoint(function = "sched_process_fork")]
@@ -26,8 +27,7 @@ pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
 pub fn sched_process_exec(_ctx: BtfTracePointContext) -> i32 {
     let _ = TLS_PROCESSES.remove(flows::current_tgid());
     if PROGRAMS.get(0).is_some_and(|programs| *programs != 0) {
-        // The agent looks often enough for the table not to be full.
-        let _ = STARTED.insert(flows::current_tgid(), 1, 0);
+        emit::started(&mut Started { kind: kind::STARTED, flags: 0, tgid: flows::current_tgid() });
     }
     0
 }
