@@ -144,6 +144,8 @@ impl<'a> Object<'a> {
         let open = if self.has_storage() { Some(self.adopt(ebpf)?) } else { None };
         Ok(Clients {
             processes: HashMap::try_from(take(ebpf, "CLIENTS")?)?,
+            started: HashMap::try_from(take(ebpf, "STARTED")?)?,
+            answers: HashMap::try_from(take(ebpf, "ANSWERS")?)?,
             outbound: Array::try_from(take(ebpf, "OUTBOUND")?)?,
             programs: Array::try_from(take(ebpf, "PROGRAMS")?)?,
             listened: Array::try_from(take(ebpf, "LISTENED")?)?,

@@ -3,11 +3,10 @@
 use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
-use hippius_common::flow::{Started, kind};
 
 use crate::kernel::fields::{Kernel, TASK_TGID};
 use crate::maps::{CLIENTS, PROGRAMS, TLS_PROCESSES};
-use crate::{emit, flows};
+use crate::{flows, starts};
 
 /// match-proto: void sched_process_fork(struct task_struct *parent, struct task_struct *child), since 4.4
 #[btf_tracepoint(function = "sched_process_fork")]
@@ -15,19 +14,26 @@ pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
     let parent = Kernel(ctx.arg::<*const u8>(0)).read::<u32>(&TASK_TGID);
     let child = Kernel(ctx.arg::<*const u8>(1)).read::<u32>(&TASK_TGID);
     // A thread is of its process.
-    if parent != child && flows::is_client(parent) {
+    if parent == child {
+        return 0;
+    }
+    let started_ns = starts::undecided(parent);
+    if flows::is_client(parent) {
         // A full table is looked after by the agent, which knows the processes too.
         let _ = CLIENTS.insert(child, 1, 0);
+    } else if started_ns != 0 {
+        starts::forks(parent, started_ns, child);
     }
     0
 }
 
 /// match-proto: void sched_process_exec(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm), since 4.4
 #[btf_tracepoint(function = "sched_process_exec")]
-pub fn sched_process_exec(_ctx: BtfTracePointContext) -> i32 {
-    let _ = TLS_PROCESSES.remove(flows::current_tgid());
+pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
+    let tgid = flows::current_tgid();
+    let _ = TLS_PROCESSES.remove(tgid);
     if PROGRAMS.get(0).is_some_and(|programs| *programs != 0) {
-        emit::started(&mut Started { kind: kind::STARTED, flags: 0, tgid: flows::current_tgid() });
+        starts::executes(tgid, Kernel(ctx.arg::<*const u8>(0)), Kernel(ctx.arg::<*const u8>(2)));
     }
     0
 }
@@ -39,6 +45,8 @@ pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
     let task = unsafe { bpf_get_current_pid_tgid() };
     let (tgid, pid) = ((task >> 32) as u32, task as u32);
     if tgid == pid {
+        // In this order: the agent looks there, after it has written here, whether the process has ended.
+        starts::exits(tgid);
         let _ = CLIENTS.remove(tgid);
         let _ = TLS_PROCESSES.remove(tgid);
     }
