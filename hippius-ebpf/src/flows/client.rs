@@ -141,6 +141,9 @@ pub fn account<const SEND: bool>(socket: Socket, origin: impl Origin, bytes: u64
 /// Bytes of a file or a pipe were sent.
 #[inline(always)]
 pub fn account_pages(socket: Socket, flow: &mut Flow, bytes: u64) {
+    if starts::is_left_alone(flow) {
+        return;
+    }
     if flow.direction != 0 || begin::<true>(socket, flow, bytes) {
         account_on::<false, true>(socket, flow, KernelPages, bytes);
     }
