@@ -86,6 +86,9 @@ fields! {
     // A subflow of MPTCP is a TCP socket of the kernel's own. Absent where the kernel is built without MPTCP.
     TCP_IS_MPTCP: NONE, Member("tcp_sock", &["is_mptcp"]);
     TASK_TGID: ALL, Member("task_struct", &["tgid"]);
+    // How many threads of a process are left (include/linux/sched/signal.h); at the end of the last one it is 0.
+    TASK_SIGNAL: ALL, Member("task_struct", &["signal"]);
+    SIGNAL_LIVE: ALL, Member("signal_struct", &["live"]);
     // What a process has begun to run (fs/exec.c, fs/binfmt_elf.c).
     BINPRM_FILE: ALL, Member("linux_binprm", &["file"]);
     FILE_DENTRY: ALL, Member("file", &["f_path.dentry"]);

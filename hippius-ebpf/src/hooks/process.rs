@@ -1,10 +1,9 @@
 //! Follows the processes whose connections are watched: their children are too, and those that have ended are not.
 
-use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 
-use crate::kernel::fields::{Kernel, TASK_TGID};
+use crate::kernel::fields::{Kernel, SIGNAL_LIVE, TASK_SIGNAL, TASK_TGID};
 use crate::maps::{CLIENTS, PROGRAMS, TLS_PROCESSES};
 use crate::{flows, starts};
 
@@ -40,11 +39,11 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
 
 /// match-proto: void sched_process_exit(struct task_struct *p, …), since 4.4
 #[btf_tracepoint(function = "sched_process_exit")]
-pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
-    // SAFETY: no precondition.
-    let task = unsafe { bpf_get_current_pid_tgid() };
-    let (tgid, pid) = ((task >> 32) as u32, task as u32);
-    if tgid == pid {
+pub fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
+    let task = Kernel(ctx.arg::<*const u8>(0));
+    // Its first thread may end before others do, and does when another one goes over to a new program.
+    if task.follow(&TASK_SIGNAL).read::<u32>(&SIGNAL_LIVE) == 0 {
+        let tgid = task.read::<u32>(&TASK_TGID);
         // In this order: the agent looks there, after it has written here, whether the process has ended.
         starts::exits(tgid);
         let _ = CLIENTS.remove(tgid);

@@ -30,6 +30,8 @@ offsets!(
     UNIX_NAME,
     TCP_IS_MPTCP,
     TASK_TGID,
+    TASK_SIGNAL,
+    SIGNAL_LIVE,
     BINPRM_FILE,
     FILE_DENTRY,
     DENTRY_NAME,

@@ -27,7 +27,11 @@ pub(super) fn check(probes: &mut Probes, watched: &Watch) -> Result<(), SelfChec
         Ok(mut child) => {
             let seen = collect(probes, child.id());
             child.wait()?;
-            Some(seen?)
+            let program = seen?;
+            if probes.controls.clients.is_running(program.started.run) {
+                return Err(SelfCheckError::Program("end"));
+            }
+            Some(program)
         }
         Err(_) => None,
     };
