@@ -2,7 +2,6 @@
 
 use std::net::TcpStream;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -14,12 +13,12 @@ use hippius_tests::clients::raw::{Raw, request};
 use hippius_tests::config::Config;
 use hippius_tests::expect::{self, Expected};
 use hippius_tests::lab::{self, Lab};
-use hippius_tests::process::{self, Process};
+use hippius_tests::process::Process;
 use hippius_tests::servers::asgi;
 use hippius_tests::servers::nginx::{K1, Nginx, Options};
 use hippius_tests::servers::scripted::{Scripted, Step};
 use hippius_tests::servers::syscall::Syscall;
-use hippius_tests::{paths, python, wait};
+use hippius_tests::{paths, wait};
 
 /// This process is the watched client.
 const OWN: &str = "[[client]]\nname = \"tests\"\nprocess = \"outbound-*\"";
@@ -295,66 +294,6 @@ fn a_process_that_begins_later_is_watched_from_its_first_call() {
         let status = wait::until("the calls", wait::WIDE, || node.try_wait().ok().flatten())?;
         ensure!(status.success(), "{}", node.log());
         calls::as_logged(lab, &agent, &nginx, 300)?;
-        Ok(())
-    });
-}
-
-/// Each lives for a moment. When the agent comes to look makes no difference: half of the time it sleeps.
-#[test]
-fn clients_by_name_are_watched_from_their_first_moment_and_nobody_else_is() {
-    lab::with_agent("calls-moment", |lab| {
-        const ROUNDS: usize = 15;
-        let nginx = Nginx::start(&lab.workdir)?;
-        // The same program under a name that nobody asks for.
-        let curl = process::run(Command::new("sh").args(["-c", "command -v curl"]))?;
-        let other = lab.workdir.join("other-curl");
-        std::fs::copy(curl.trim(), &other)?;
-        let call = |program: &str, path: &str| {
-            format!("{program} -sS --noproxy '*' -o /dev/null 'http://{}/{path}'", nginx.server.address())
-        };
-        let (meant, other) = (|path: &str| call("curl", path), |path: &str| call(&other.display().to_string(), path));
-        // What a client starts goes over to another program, from a thread that is not its first.
-        let exec =
-            "import os, sys, threading\nthreading.Thread(target=os.execv, args=(sys.argv[1], sys.argv[1:])).start()";
-        let thread = format!("{} -c '{exec}' {}", python::program("python")?.display(), other("k1?client=thread"));
-        let script = format!("#!/bin/sh\n{}\n{thread}\n", other("k1?client=child"));
-        let script = lab.workdir.write("client.sh", script)?;
-        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
-        let long = "x".repeat(3000);
-        let lines = [
-            meant("k1?client=name"),
-            other("empty?1"),
-            format!("exec {}", meant("k1?client=exec")),
-            format!("{}; {}; {}", other("empty?2"), meant("k1?client=fork"), other("empty?3")),
-            script.display().to_string(),
-            format!("{} -A 'by command'", other("k1?client=command")),
-            format!("({}) & {}; wait", meant("k1?client=together"), other("empty?4")),
-            // Its command line is longer than what is told of it, and nobody depends on that.
-            format!("{} -A {long}", meant("k1?client=long")),
-        ];
-        let agent = lab.agent(
-            &Config::with_calls()
-                .capture("discover = false")
-                .section("[[client]]\nname = \"curl\"\nprocess = \"curl\"")
-                .section("[[client]]\nname = \"script\"\nprocess = \"client.sh\"")
-                .section("[[client]]\nname = \"command\"\nprocess = \"other-*\"\ncommand = \"* -A by command\""),
-        )?;
-        for asleep in [false, true] {
-            if asleep {
-                agent.signal(libc::SIGSTOP);
-            }
-            for _ in 0..ROUNDS {
-                for line in &lines {
-                    process::run(Command::new("sh").args(["-c", line]))?;
-                }
-            }
-        }
-        agent.signal(libc::SIGCONT);
-        let log = nginx.log(2 * ROUNDS * 12)?;
-        let (meant, others): (Vec<_>, Vec<_>) = log.into_iter().partition(|line| line.uri.contains("client="));
-        ensure!((meant.len(), others.len()) == (2 * ROUNDS * 8, 2 * ROUNDS * 4), "the rig's own counts differ");
-        let address = nginx.server.address().to_string();
-        calls::exactly(lab, &agent, &address, &Calls::logged(&meant))?;
         Ok(())
     });
 }
