@@ -100,7 +100,7 @@ impl Owner for Serving<'_, '_> {
             open.cookie = self.cookie;
             self.handler = open.class.handler;
             if open.account.is_some() {
-                self.pipeline.charged.clone_from(&open.account);
+                charge(&mut self.pipeline.charged, &open.account);
             }
         }
         id
@@ -322,7 +322,7 @@ impl Pipeline {
                 }
             }
         }
-        self.charged.clone_from(&open.account);
+        charge(&mut self.charged, &open.account);
         open.count(service, batch, now_ns);
         if open.is_done() {
             self.open.remove(id as usize);
@@ -379,5 +379,13 @@ impl Pipeline {
     /// The store of accounts.
     pub fn store(&mut self) -> &mut Store {
         &mut self.store
+    }
+}
+
+/// Notes on whom a connection's last request was counted: most often on whom the one before was.
+fn charge(charged: &mut Option<Arc<Account>>, account: &Option<Arc<Account>>) {
+    let is_same = charged.as_ref().zip(account.as_ref()).is_some_and(|(one, other)| Arc::ptr_eq(one, other));
+    if !is_same {
+        charged.clone_from(account);
     }
 }

@@ -30,6 +30,11 @@ impl Account {
         Self { main: main.into(), sub: sub.into() }
     }
 
+    /// Whether both share one memory, which is quicker to tell than whether they are equal.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.main, &other.main) && Arc::ptr_eq(&self.sub, &other.sub)
+    }
+
     fn shared(main: &str, sub: &str) -> Arc<Self> {
         Arc::new(Self::new(main, sub))
     }

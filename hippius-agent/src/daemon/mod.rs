@@ -25,7 +25,7 @@ use crate::export::page::Overview;
 use crate::export::server::{Readiness, Server, ServerConfig, ServerError};
 use crate::kernel::error::LoadError;
 use crate::kernel::watch::Watch;
-use crate::kernel::{harden, heap, loader};
+use crate::kernel::{harden, heap, loader, turn};
 use crate::logging::{self, LogHandle};
 use crate::pipeline::Pipeline;
 use crate::poll::poller::Poller;
@@ -162,7 +162,7 @@ fn start(capture: Capture) -> std::io::Result<CaptureThread> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let thread = std::thread::Builder::new().name("capture".to_owned()).spawn(move || {
-        harden::prefer_this_thread();
+        turn::wait_for_it();
         capture.run(&stopped);
     })?;
     Ok(CaptureThread { stop, thread })

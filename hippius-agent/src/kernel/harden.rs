@@ -1,4 +1,4 @@
-//! Process attributes that only raw calls can set.
+//! What is forbidden to whoever wants to look into the process.
 
 /// No core dump, no ptrace by the same user: the memory holds credentials for a moment.
 pub fn forbid_dumps() {
@@ -8,10 +8,4 @@ pub fn forbid_dumps() {
         libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
         libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
     }
-}
-
-/// The calling thread runs before others when processors are scarce: a ring that is not drained loses records.
-pub fn prefer_this_thread() {
-    // SAFETY: only reads its arguments; 0 is the calling thread. Without the right it stays as it is.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -10) };
 }

@@ -22,4 +22,5 @@ pub mod record;
 pub mod self_check;
 pub mod sweep;
 pub mod tls;
+pub mod turn;
 pub mod watch;

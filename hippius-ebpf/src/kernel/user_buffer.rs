@@ -3,6 +3,8 @@
 //! The call in flight need not be the one that moved the bytes: io_uring completes receives for a task that sits in
 //! an unrelated `read`. So the file behind the call's descriptor has to be the socket's own file, or nothing is copied.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::{
     bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_probe_read_user, bpf_task_pt_regs,
@@ -10,6 +12,7 @@ use aya_ebpf::helpers::generated::{
 use hippius_common::fields::backend;
 use hippius_common::flow::Flow;
 use hippius_common::loss::{self, LossReason};
+use hippius_ebpf::capture::memory::store;
 
 use super::arch::{Shape, system_call};
 use super::fields::{FDT_FD, FDT_MAX_FDS, FILES_FDT, Kernel, SK_SOCKET, SOCKET_FILE, TASK_FILES};
@@ -132,8 +135,9 @@ impl UserBuffer {
     #[inline(always)]
     pub fn store(&self, flow: &mut Flow) {
         flow.call_base = self.base;
-        flow.call_segments = self.segments;
-        flow.call_skip = self.skip;
+        // One by one: where both are known to be zero, the compiler would call a function that sets bytes in a loop.
+        store(&mut flow.call_segments, self.segments);
+        store(&mut flow.call_skip, self.skip);
     }
 
     /// What [`Self::store`] kept.
@@ -202,16 +206,18 @@ fn read_segment(address: u64) -> Result<[u64; 2], LossReason> {
     if BACKEND.load() != backend::FENTRY {
         return read_pair(address);
     }
-    let mut pair = [0u64; 2];
+    let mut pair = MaybeUninit::<[u64; 2]>::uninit();
     // SAFETY: sixteen bytes of the stack; a bad address is an error, not a fault.
     let result = unsafe { bpf_probe_read_kernel(pair.as_mut_ptr().cast(), 16, address as *const core::ffi::c_void) };
-    if result == 0 { Ok(pair) } else { Err(loss::NO_BUFFER) }
+    // SAFETY: written as a whole, unless there was an error.
+    if result == 0 { Ok(unsafe { pair.assume_init() }) } else { Err(loss::NO_BUFFER) }
 }
 
 #[inline(always)]
 fn read_pair(address: u64) -> Result<[u64; 2], LossReason> {
-    let mut pair = [0u64; 2];
+    let mut pair = MaybeUninit::<[u64; 2]>::uninit();
     // SAFETY: sixteen bytes of the stack.
     unsafe { copy(pair.as_mut_ptr().cast(), address, 16) }?;
-    Ok(pair)
+    // SAFETY: written as a whole; an error has returned.
+    Ok(unsafe { pair.assume_init() })
 }

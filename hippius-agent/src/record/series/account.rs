@@ -52,6 +52,8 @@ pub struct Accounts {
     free: VecDeque<u32>,
     reserved: u32,
     ordinary: usize,
+    /// The slot that was asked for last: one exchange asks some times in a row, and most know nobody.
+    last: u32,
 }
 
 impl Default for Accounts {
@@ -64,6 +66,7 @@ impl Default for Accounts {
             free: VecDeque::new(),
             reserved: 0,
             ordinary: 0,
+            last: OTHER_SLOT,
         };
         for _ in 0..RESERVED {
             accounts.entries.push(Entry::default());
@@ -75,17 +78,24 @@ impl Default for Accounts {
 }
 
 impl Accounts {
+    fn known(&self, account: &Account) -> Option<u32> {
+        let holds = |slot: u32, is: fn(&Account, &Account) -> bool| {
+            let entry = self.entries.get(slot as usize);
+            entry.and_then(|entry| entry.account.as_ref()).is_some_and(|held| is(held, account))
+        };
+        if holds(self.last, Account::is_same) {
+            return Some(self.last);
+        }
+        self.table.find(self.hasher.hash_one(account), |slot| holds(*slot, Account::eq)).copied()
+    }
+
     /// The number of `account`. A new one gets a slot if `admit` allows; else the number of `__other__` is returned.
     pub fn id(&mut self, account: &Account, now_s: u32, admit: impl FnOnce(usize) -> bool) -> AccountId {
-        let hash = self.hasher.hash_one(account);
-        let entries = &self.entries;
-        let known = self.table.find(hash, |slot| {
-            entries.get(*slot as usize).is_some_and(|entry| entry.account.as_ref() == Some(account))
-        });
-        if let Some(slot) = known.copied() {
+        if let Some(slot) = self.known(account) {
             if let Some(entry) = self.entries.get_mut(slot as usize) {
                 entry.used_s = now_s;
             }
+            self.last = slot;
             return self.number(slot);
         }
         if RESERVED_NAMES.contains(&&*account.main) && self.reserved < RESERVED {

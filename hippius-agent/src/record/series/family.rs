@@ -15,6 +15,9 @@ pub const NO_ACCOUNT: u32 = u32::MAX;
 /// In place of an account slot: no series stands here.
 pub const FREE: u32 = u32::MAX - 1;
 
+/// Series whose slots are remembered.
+const RECENT: usize = 8;
+
 /// Most combinations of labels (the account's left out) in one family. Methods, handlers and operations come from
 /// tables, but a status is what the server makes it; what is beyond goes to one series with `__other__` everywhere.
 const MAX_TAILS: usize = 4096;
@@ -96,6 +99,8 @@ pub struct Family {
     free: Vec<u32>,
     table: HashTable<u32>,
     hasher: ahash::RandomState,
+    /// Slots that were found last, each at a place of its key's: most updates are of the same few series.
+    recent: [u32; RECENT],
 }
 
 impl Family {
@@ -114,6 +119,7 @@ impl Family {
             free: Vec::new(),
             table: HashTable::new(),
             hasher: ahash::RandomState::new(),
+            recent: [0; RECENT],
         }
     }
 
@@ -193,14 +199,22 @@ impl Family {
         self.admit(gate, account, key, render)
     }
 
-    fn find(&self, account: u32, key: u64) -> Option<usize> {
-        self.table
-            .find(self.hasher.hash_one((account, key)), |slot| {
-                self.labels.get(*slot as usize).is_some_and(|labels| {
-                    labels.account == account && self.tail_keys.get(labels.tail as usize) == Some(&key)
-                })
+    fn find(&mut self, account: u32, key: u64) -> Option<usize> {
+        let is_it = |slot: &u32| {
+            self.labels.get(*slot as usize).is_some_and(|labels| {
+                labels.account == account && self.tail_keys.get(labels.tail as usize) == Some(&key)
             })
-            .map(|slot| *slot as usize)
+        };
+        // The phases of an exchange, which differ in the middle of their keys, have different places.
+        let place = (key >> 16) as usize % RECENT;
+        if let Some(slot) = self.recent.get(place).filter(|slot| is_it(slot)) {
+            return Some(*slot as usize);
+        }
+        let slot = *self.table.find(self.hasher.hash_one((account, key)), is_it)?;
+        if let Some(recent) = self.recent.get_mut(place) {
+            *recent = slot;
+        }
+        Some(slot as usize)
     }
 
     /// A series that was not found: it is born, or its update goes to `__other__` when there is no room for it.

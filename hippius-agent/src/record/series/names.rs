@@ -12,6 +12,8 @@ pub struct Names {
     names: Vec<Box<str>>,
     hasher: ahash::RandomState,
     max: usize,
+    /// What was asked for last, which is most often asked for again.
+    last: u16,
 }
 
 impl Names {
@@ -22,18 +24,23 @@ impl Names {
             names: vec![OTHER.into()],
             hasher: ahash::RandomState::new(),
             max: max.min(usize::from(u16::MAX)),
+            last: 0,
         }
     }
 
     /// The number of `name`, a new one where it is not yet known and there is room.
     pub fn id(&mut self, name: &str) -> u16 {
+        if self.name(self.last) == name {
+            return self.last;
+        }
         let hash = self.hasher.hash_one(name);
         let names = &self.names;
-        if let Some(id) = self.table.find(hash, |id| names.get(usize::from(*id)).is_some_and(|known| **known == *name))
-        {
-            return *id;
-        }
-        self.add(name, hash)
+        let known = self.table.find(hash, |id| names.get(usize::from(*id)).is_some_and(|known| **known == *name));
+        self.last = match known {
+            Some(id) => *id,
+            None => self.add(name, hash),
+        };
+        self.last
     }
 
     /// The name behind `id`, [`OTHER`] where there is none.
