@@ -14,7 +14,10 @@ const SHIFT: u32 = 8;
 
 /// Only a 32-bit process would show `TASK_STATUS`, and the agent has none; the proof about the descriptor stands behind
 /// it. Only a reset in the middle of a send call would show `SK_OWNED`; the audit of that connection stands behind it.
-const EXCEPTIONS: [&str; 2] = ["TASK_STATUS", "SK_OWNED"];
+/// Behind `TASK_MM` stands `active_mm`, which is the same of a process that runs; behind `MM_ARG_END` stands where the
+/// environment begins, which is the same place when a program begins. Behind `SIGNAL_LIVE` stands `quick_threads` (since
+/// 6.0), which is 0 at the end of a process as well.
+const EXCEPTIONS: [&str; 5] = ["TASK_STATUS", "SK_OWNED", "TASK_MM", "MM_ARG_END", "SIGNAL_LIVE"];
 
 fn load(settings: &Settings, types: &KernelTypes, facts: &Facts) -> Result<Probes, LoadError> {
     load_with(settings, Watch::default, facts, plans(settings, types, facts))

@@ -86,6 +86,16 @@ fields! {
     // A subflow of MPTCP is a TCP socket of the kernel's own. Absent where the kernel is built without MPTCP.
     TCP_IS_MPTCP: NONE, Member("tcp_sock", &["is_mptcp"]);
     TASK_TGID: ALL, Member("task_struct", &["tgid"]);
+    // How many threads of a process are left (include/linux/sched/signal.h); at the end of the last one it is 0.
+    TASK_SIGNAL: ALL, Member("task_struct", &["signal"]);
+    SIGNAL_LIVE: ALL, Member("signal_struct", &["live"]);
+    // What a process has begun to run (fs/exec.c, fs/binfmt_elf.c).
+    BINPRM_FILE: ALL, Member("linux_binprm", &["file"]);
+    FILE_DENTRY: ALL, Member("file", &["f_path.dentry"]);
+    DENTRY_NAME: ALL, Member("dentry", &["d_name.name"]);
+    TASK_MM: ALL, Member("task_struct", &["mm"]);
+    MM_ARG_START: ALL, Member("mm_struct", &["arg_start"]);
+    MM_ARG_END: ALL, Member("mm_struct", &["arg_end"]);
     TCP_COPIED_SEQ: ALL, Member("tcp_sock", &["copied_seq"]);
     TCP_RCV_NXT: ALL, Member("tcp_sock", &["rcv_nxt"]);
     TCP_BYTES_RECEIVED: ALL, Member("tcp_sock", &["bytes_received"]);

@@ -32,6 +32,9 @@ pub const ERROR_BODY_BYTES: u64 = 512;
 /// A stream that was joined in the middle is given up after so many turns that did not look like HTTP.
 pub const MAX_TRIES: u32 = 32;
 
+/// [`Flow::started_ns`] of a socket whose process turned out to be no client.
+pub const LEFT_ALONE: u64 = u64::MAX;
+
 /// What a record says.
 pub mod kind {
     /// Captured heads, or the state of a flow as it stood.
@@ -49,6 +52,9 @@ pub mod kind {
     pub const SESSION: u16 = 6;
     /// A Unix socket is watched from now on: a [`Named`](super::Named) follows instead of a flow.
     pub const NAMED: u16 = 7;
+    /// A process has begun to run a program, and may be a configured client: a [`Started`](crate::started::Started) follows
+    /// instead of a flow.
+    pub const STARTED: u16 = 8;
 }
 
 /// Bits of [`FlowHeader::flags`].
@@ -210,6 +216,8 @@ pub struct Connected {
     pub tgid: u32,
     /// Error of a connection that was never made (`ECONNREFUSED`, …; `ECANCELED` if the process did not wait), else 0.
     pub error: u32,
+    /// Not 0: the process may be no client at all. It depends on the [`Run`](crate::started::Run) that began then.
+    pub started_ns: u64,
 }
 
 /// Bytes of a Unix socket's name at most (include/uapi/linux/un.h, `UNIX_PATH_MAX`).
@@ -276,6 +284,9 @@ pub struct Flow {
     /// Of a client's socket: when the SYN was sent, and from the end of the handshake on, how long that took; 0 if the
     /// connection was open before.
     pub connect_ns: u64,
+    /// Of a client's socket: when the process began to run its program, if it was not decided whether it is a client;
+    /// 0 if it is, [`LEFT_ALONE`] if it is none.
+    pub started_ns: u64,
     /// Task (`pid_tgid`) of the `sendmmsg`/`recvmmsg` that is being followed.
     pub multi_task: u64,
     /// Its array of messages.
@@ -314,7 +325,7 @@ const _: () = {
     assert!(size_of::<FlowHeader>() == 64 + 2 * 96);
     assert!(core::mem::offset_of!(Flow, capture) == size_of::<FlowHeader>());
     assert!(core::mem::offset_of!(FlowHeader, inbound) == 64);
-    assert!(size_of::<Connected>() == 48);
+    assert!(size_of::<Connected>() == 56);
     assert!(core::mem::offset_of!(Connected, kind) == core::mem::offset_of!(FlowHeader, kind));
     assert!(size_of::<Named>() == 128);
     assert!(core::mem::offset_of!(Named, kind) == core::mem::offset_of!(FlowHeader, kind));

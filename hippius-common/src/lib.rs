@@ -8,8 +8,9 @@
 pub mod fields;
 pub mod flow;
 pub mod loss;
+pub mod started;
 pub mod tls;
 
 /// Name of a global in the kernel object; raised whenever a shared type changes. The loader sets this global before
 /// anything is attached, and fails if the object, being of another build, has none of this name.
-pub const ABI_GLOBAL: &str = "ABI_6";
+pub const ABI_GLOBAL: &str = "ABI_7";

@@ -3,9 +3,10 @@
 use core::ffi::c_void;
 
 use aya_ebpf::Global;
-use aya_ebpf::helpers::generated::{bpf_ringbuf_output, bpf_ringbuf_query};
+use aya_ebpf::helpers::generated::{bpf_ringbuf_output, bpf_ringbuf_query, bpf_ringbuf_reserve, bpf_ringbuf_submit};
 use hippius_common::flow::{CAPTURE_BYTES, Connected, Flow, FlowHeader, Named};
 use hippius_common::loss::{self, LossReason};
+use hippius_common::started::{Program, Started};
 use hippius_common::tls::Asked;
 
 use crate::maps::{LOSSES, MapPointer, RECORDS};
@@ -51,19 +52,45 @@ pub fn asked(asked: &mut Asked) {
     write((&raw mut *asked).cast(), size_of::<Asked>() as u64);
 }
 
+/// Tells of a process that was forked. False if there is no room.
 #[inline(always)]
-fn write(record: *mut c_void, size: u64) {
+pub fn started(started: &mut Started) -> bool {
+    write((&raw mut *started).cast(), size_of::<Started>() as u64)
+}
+
+/// Tells of a process that has begun to run a program, as `fill` writes it: into the ring, for there is no other place that
+/// is large enough and that no other program may come upon. False if there is no room. The agent is woken: until it has
+/// answered, what the process does is captured.
+#[inline(always)]
+pub fn program(fill: impl FnOnce(&mut Program)) -> bool {
+    // SAFETY: reserves a place in a map of this object, or gives null.
+    let place = unsafe { bpf_ringbuf_reserve(RECORDS.pointer(), size_of::<Program>() as u64, 0) };
+    if place.is_null() {
+        count_loss(loss::RING_FULL);
+        return false;
+    }
+    // SAFETY: a place of this size, as aligned, that is nobody else's until it is handed over; plain numbers.
+    unsafe {
+        fill(&mut *place.cast::<Program>());
+        bpf_ringbuf_submit(place, BPF_RB_FORCE_WAKEUP);
+    }
+    true
+}
+
+#[inline(always)]
+fn write(record: *mut c_void, size: u64) -> bool {
     let ring = RECORDS.pointer();
     // SAFETY: the ring is a map of this object.
     let waiting = unsafe { bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) };
     let threshold = WAKE_BYTES.load();
     let crosses = waiting < threshold && waiting + size >= threshold;
     let flags = if crosses { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP };
-    // SAFETY: `size` is at most the header and the capture, which lie side by side in a flow; the verifier checks it.
+    // SAFETY: a record is at most a header and the capture, which lie side by side in a flow; the verifier checks it.
     let result = unsafe { bpf_ringbuf_output(ring, record, size, flags) };
     if result != 0 {
         count_loss(loss::RING_FULL);
     }
+    result == 0
 }
 
 /// Counts one loss.

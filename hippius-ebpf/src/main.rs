@@ -14,11 +14,12 @@ mod kernel;
 mod maps;
 mod origin;
 mod sessions;
+mod starts;
 mod storage;
 
 /// Its name is [`hippius_common::ABI_GLOBAL`]: the loader refuses an object that has no global of this name.
 #[unsafe(no_mangle)]
-static ABI_6: aya_ebpf::Global<u32> = aya_ebpf::Global::new(0);
+static ABI_7: aya_ebpf::Global<u32> = aya_ebpf::Global::new(0);
 
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

@@ -7,6 +7,7 @@ use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray, 
 use aya_ebpf::macros::btf_map;
 use hippius_common::flow::Flow;
 use hippius_common::loss::REASON_COUNT;
+use hippius_common::started::Run;
 use hippius_common::tls::{Calls, Session, SessionKey};
 
 /// A map as the helpers want it.
@@ -62,11 +63,17 @@ pub static LISTENED: Array<[u64; PORT_WORDS], 1> = Array::new();
 #[btf_map]
 pub static CLIENTS: HashMap<u32, u32, 65536, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
 
-/// Processes that have begun to run a program, by tgid, until the agent has looked at them.
+/// When a process began to run its program, by tgid, until it ends; those that began while [`PROGRAMS`] was 1, and were no
+/// clients before.
 #[btf_map]
-pub static STARTED: HashMap<u32, u32, 16384, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+pub static STARTED: HashMap<u32, u64, 65536, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
 
-/// 1: such processes are noted.
+/// One of [`hippius_common::started::answer`]. Written here before the agent is told, and taken away by the agent, which
+/// is told of each.
+#[btf_map]
+pub static ANSWERS: HashMap<Run, u32, 65536, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+
+/// 1: the agent is told of each process that begins to run a program. In a map, because a reload may change it.
 #[btf_map]
 pub static PROGRAMS: Array<u32, 1> = Array::new();
 

@@ -20,6 +20,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// Whether nothing but its command line says whether a process is meant.
+    pub fn depends_on_command(&self, comm: Option<&str>, executable: Option<&str>) -> bool {
+        self.command.is_some() && self.process.as_ref().is_none_or(|process| process.matches(comm, executable))
+    }
+
     /// Whether a process is meant.
     pub fn matches(&self, comm: Option<&str>, executable: Option<&str>, command: Option<&str>) -> bool {
         self.process.as_ref().is_none_or(|process| process.matches(comm, executable))

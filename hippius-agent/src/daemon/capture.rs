@@ -6,17 +6,22 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use hashbrown::HashSet;
+use hippius_common::flow::Connected;
+use hippius_common::started::Run;
 use tokio::runtime::Handle;
 
+use super::decisions::{Decision, Decisions};
 use super::tls::Tls;
 use super::{gauges::Gauges, history, settings};
 use crate::config::Config;
 use crate::decode::http1::HeadBuffer;
 use crate::export::page::Overview;
+use crate::kernel::clients::Clients;
 use crate::kernel::clock::monotonic_ns;
 use crate::kernel::loader::Probes;
+use crate::kernel::process;
 use crate::kernel::record::{Item, Record, fetch_next};
-use crate::kernel::watch::{self, Watch};
+use crate::kernel::watch::Watch;
 use crate::pipeline::{Pipeline, Source};
 use crate::record::agent::AgentMetrics;
 use crate::record::history::connections::View;
@@ -44,6 +49,8 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub struct Capture {
     /// The attached programs.
     pub probes: Probes,
+    /// Which processes are clients, of those that began after the agent.
+    pub decisions: Decisions,
     /// The probes of TLS libraries.
     pub tls: Option<Tls>,
     /// The stages.
@@ -77,6 +84,7 @@ impl Capture {
                 self.probes.wait(NAP);
             }
             self.drain(&mut heads, &mut gauges, &config);
+            self.answer();
             let now_ns = monotonic_ns();
             if stopping || now_ns - swept_ns >= SWEEP_NS {
                 swept_ns = now_ns;
@@ -88,9 +96,6 @@ impl Capture {
             }
             if stopping {
                 return;
-            }
-            if !config.clients.is_empty() && self.probes.controls.clients.can_be_watched() {
-                self.find_clients(&config);
             }
             if now_ns - looked_ns >= SECOND_NS {
                 looked_ns = now_ns;
@@ -110,7 +115,10 @@ impl Capture {
 
     /// Takes all that waits in the ring, first what was kept from before.
     fn drain(&mut self, heads: &mut HeadBuffer, gauges: &mut Gauges, config: &Config) {
-        let mut intake = Intake { pipeline: &mut self.pipeline, tls: &mut self.tls, heads, gauges, config };
+        let (pipeline, tls, decisions, metrics) =
+            (&mut self.pipeline, &mut self.tls, &mut self.decisions, &*self.metrics);
+        let clients = &self.probes.controls.clients;
+        let mut intake = Intake { pipeline, tls, heads, gauges, config, clients, decisions, metrics };
         let early = self.probes.early.take();
         let mut early = early.chunks(BATCH);
         loop {
@@ -179,13 +187,11 @@ impl Capture {
         });
     }
 
-    /// Processes that have begun to run a program may be configured clients.
-    fn find_clients(&mut self, config: &Config) {
-        let clients = &mut self.probes.controls.clients;
-        let mut started = clients.started();
-        started.retain(|pid| watch::is_client(config, *pid));
-        if let Err(error) = clients.add(&started) {
-            tracing::warn!("cannot watch connections of {} new processes: {error}", started.len());
+    /// Says to the kernel side what the processes are that it has told of.
+    fn answer(&mut self) {
+        let Some(answers) = self.decisions.take_answers() else { return };
+        if let Err(error) = self.probes.controls.clients.answer(&answers) {
+            tracing::warn!("cannot watch connections of {} new processes: {error}", answers.clients.len());
         }
     }
 
@@ -212,7 +218,9 @@ impl Capture {
                  loaded"
             );
         }
-        if let Err(error) = self.probes.controls.watch(&Watch::of(&new, self.own_port)) {
+        let controls = &mut self.probes.controls;
+        let asked = if new.clients.is_empty() { Ok(()) } else { controls.clients.ask_about_programs() };
+        if let Err(error) = asked.and_then(|()| controls.watch(&Watch::of(&new, self.own_port))) {
             tracing::error!("ports and clients are watched as before: {error}");
         }
         self.pipeline.configure(Arc::clone(&new));
@@ -227,6 +235,9 @@ struct Intake<'a> {
     heads: &'a mut HeadBuffer,
     gauges: &'a mut Gauges,
     config: &'a Config,
+    clients: &'a Clients,
+    decisions: &'a mut Decisions,
+    metrics: &'a AgentMetrics,
 }
 
 impl Intake<'_> {
@@ -238,17 +249,46 @@ impl Intake<'_> {
             }
             Some(Item::Connected(connected)) => {
                 self.gauges.record(connected.kind);
-                self.pipeline.connected(&connected, now_ns);
+                if self.is_of_client(&connected) {
+                    self.pipeline.connected(&connected, now_ns);
+                }
             }
             Some(Item::Named(named)) => {
                 self.gauges.record(named.kind);
                 self.pipeline.named(&named);
             }
             Some(Item::Asked(asked)) => {
-                let followed = self.tls.as_mut().is_some_and(|tls| tls.answer(self.config, &asked));
+                let client = self.decisions.is_client(asked.tgid);
+                let followed = self.tls.as_mut().is_some_and(|tls| tls.answer(self.config, &asked, client));
                 self.pipeline.follow_sessions(asked.tgid, followed);
             }
+            Some(Item::Executes(program)) => {
+                let clients = self.clients;
+                let whole = |run: Run| {
+                    let command = process::raw_command(run.tgid as u32)?;
+                    // Else it may be of what came after.
+                    clients.is_running(run).then_some(command)
+                };
+                self.decisions.executes(self.config, &program, whole);
+            }
+            Some(Item::Forked(started)) => self.decisions.forked(&started),
             None => self.gauges.torn(1),
+        }
+    }
+
+    /// Whether a client has opened this connection. All else that is told of one that is not taken is left out.
+    fn is_of_client(&self, connected: &Connected) -> bool {
+        if connected.started_ns == 0 {
+            return true;
+        }
+        let run = Run { started_ns: connected.started_ns, tgid: u64::from(connected.tgid) };
+        match self.decisions.of(run) {
+            Some(Decision::Client) => true,
+            Some(Decision::Other) => false,
+            Some(Decision::Unknown) | None => {
+                self.metrics.events_lost.with_label_values(&["client_unknown"]).inc();
+                false
+            }
         }
     }
 }

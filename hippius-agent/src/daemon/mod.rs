@@ -1,6 +1,7 @@
 //! `hippius-agent run`: starts everything, follows signals, ends.
 
 mod capture;
+mod decisions;
 mod gauges;
 mod history;
 mod privileges;
@@ -33,6 +34,7 @@ use crate::record::series::Recorder;
 use crate::reload::{Options, ReloadResult, Reloader};
 use crate::version;
 use capture::Capture;
+use decisions::Decisions;
 
 /// How long the rest may take to end after SIGTERM; what is not done by then is dropped.
 const SHUTDOWN: Duration = Duration::from_millis(1500);
@@ -90,6 +92,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     let applied = Arc::new(ArcSwap::new(reloader.current().load_full()));
     let config = reloader.current();
     let capture = Capture {
+        decisions: Decisions::default(),
         tls: tls.and_then(|started| tls::Tls::new(started, &metrics)),
         probes,
         pipeline: Pipeline::new(config.load_full(), store, queues, Arc::clone(&metrics)),

@@ -57,14 +57,15 @@ impl Tls {
         }
     }
 
-    /// A process uses a probed library and was not seen before. Says whether its sessions are followed.
-    pub fn answer(&mut self, config: &Config, asked: &Asked) -> bool {
+    /// A process uses a probed library and was not seen before. Says whether its sessions are followed; `client` is for
+    /// certain.
+    pub fn answer(&mut self, config: &Config, asked: &Asked, client: bool) -> bool {
         let name = asked.comm.split(|byte| *byte == 0).next().unwrap_or_default();
         let comm = String::from_utf8_lossy(name);
         let (_, executable) = process::names(asked.tgid);
         let command = process::command(asked.tgid);
-        let client = config.client_of(Some(&comm), executable.as_deref(), command.as_deref());
-        let followed = client.is_some() && asked.tgid != std::process::id();
+        let client = client || config.client_of(Some(&comm), executable.as_deref(), command.as_deref()).is_some();
+        let followed = client && asked.tgid != std::process::id();
         if let Err(error) = self.answers.give(asked.tgid, followed) {
             tracing::warn!(tgid = asked.tgid, "cannot say whether its TLS sessions are followed: {error}");
         }

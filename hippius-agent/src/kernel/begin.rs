@@ -32,13 +32,18 @@ pub fn begin<'a>(
     cookies: bool,
 ) -> Result<Probes, LoadError> {
     self_check::servers(&mut probes, cookies)?;
-    let servers = look().without_clients();
+    let first = look();
+    let programs = first.programs;
+    let servers = first.without_clients();
     probes.since_ns = monotonic_ns();
     probes.controls.watch(&servers)?;
     if object.is_for_clients() {
         meanwhile(&mut probes, |ebpf| object.load_part(ebpf, plan, Part::Clients))?;
         probes.controls.clients.loaded = true;
         self_check::clients(&mut probes, &servers, cookies)?;
+        if programs {
+            probes.controls.clients.ask_about_programs()?;
+        }
         probes.controls.clients.watch(&look())?;
     }
     if plan.iter().any(|attachment| attachment.part == Part::Mptcp) && has_mptcp() {

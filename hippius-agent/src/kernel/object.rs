@@ -157,6 +157,7 @@ impl<'a> Object<'a> {
         Ok(Clients {
             processes: HashMap::try_from(take(ebpf, "CLIENTS")?)?,
             started: HashMap::try_from(take(ebpf, "STARTED")?)?,
+            answers: HashMap::try_from(take(ebpf, "ANSWERS")?)?,
             outbound: Array::try_from(take(ebpf, "OUTBOUND")?)?,
             programs: Array::try_from(take(ebpf, "PROGRAMS")?)?,
             listened: Array::try_from(take(ebpf, "LISTENED")?)?,

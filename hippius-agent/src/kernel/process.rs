@@ -17,9 +17,17 @@ pub fn exists(pid: u32) -> bool {
 
 /// The command line, arguments separated by spaces. It may hold secrets: to be matched, and not to be shown.
 pub fn command(pid: u32) -> Option<String> {
-    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    Some(text.trim_end_matches('\0').replace('\0', " "))
+    raw_command(pid).map(|bytes| command_of(&bytes))
+}
+
+/// The same as the kernel keeps it: each argument ends with a zero.
+pub fn raw_command(pid: u32) -> Option<Vec<u8>> {
+    std::fs::read(format!("/proc/{pid}/cmdline")).ok()
+}
+
+/// As it is written here, of what the kernel keeps.
+pub fn command_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches('\0').replace('\0', " ")
 }
 
 /// All processes.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use hippius_common::flow::{Connected, FlowHeader, Named, kind};
+use hippius_common::started::{Program, Started};
 use hippius_common::tls::Asked;
 use zerocopy::FromBytes;
 
@@ -30,7 +31,7 @@ fn prefetch(address: *const u8) {
 fn prefetch(_address: *const u8) {}
 
 /// What the kernel side writes to the ring.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub enum Item<'a> {
     /// The state of a flow.
     Flow(Record<'a>),
@@ -40,6 +41,10 @@ pub enum Item<'a> {
     Named(Named),
     /// Who is this process?
     Asked(Asked),
+    /// A process has begun to run a program.
+    Executes(Box<Program>),
+    /// A process was forked, and runs what the other one runs.
+    Forked(Started),
 }
 
 impl<'a> Item<'a> {
@@ -54,6 +59,13 @@ impl<'a> Item<'a> {
         }
         if kind == kind::NAMED {
             return Named::read_from_prefix(bytes).ok().map(|(named, _)| Self::Named(named));
+        }
+        if kind == kind::STARTED {
+            let (started, _) = Started::read_from_prefix(bytes).ok()?;
+            if started.executes == 0 {
+                return Some(Self::Forked(started));
+            }
+            return Program::read_from_prefix(bytes).ok().map(|(program, _)| Self::Executes(Box::new(program)));
         }
         Record::parse(bytes).map(Self::Flow)
     }

@@ -7,6 +7,7 @@
 
 mod client;
 mod connection;
+mod program;
 mod server;
 mod unix;
 
@@ -45,6 +46,9 @@ pub enum SelfCheckError {
         /// The true one.
         expected: u64,
     },
+    /// They saw another program than the one that was started.
+    #[error("the probes report another {0} of a program that the agent has started")]
+    Program(&'static str),
     /// They read other memory than the call's.
     #[error("the probes captured other bytes than the {0} of the agent's own connection")]
     Bytes(&'static str),
@@ -94,7 +98,7 @@ pub fn clients(probes: &mut Probes, watched: &Watch, cookies: bool) -> Result<()
             client::compare(&truth, &collect(probes, &truth, ends, cookies)?)?;
             probes.controls.clients.watch(watched).map_err(io::Error::other)?;
         }
-        Ok(())
+        program::check(probes, watched)
     })
 }
 

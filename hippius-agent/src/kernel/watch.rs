@@ -23,7 +23,7 @@ pub struct Watch {
     pub unix: bool,
     /// Processes that begin to listen on a watched port are watched as clients, too.
     pub outbound: bool,
-    /// Processes that begin to run a program are looked at: one may be a configured client.
+    /// The agent is told of processes that begin to run a program: one may be a configured client.
     pub programs: bool,
     /// Ports on which anybody listens: what has one of them was accepted, and not opened by a client.
     pub listened: Ports,
@@ -90,10 +90,7 @@ impl Watch {
 }
 
 /// Whether a `[[client]]` of the configuration means this process.
-pub fn is_client(config: &Config, pid: u32) -> bool {
-    if config.clients.is_empty() {
-        return false;
-    }
+fn is_client(config: &Config, pid: u32) -> bool {
     let (comm, executable) = process::names(pid);
     let command = process::command(pid);
     config.client_of(comm.as_deref(), executable.as_deref(), command.as_deref()).is_some()

@@ -1,7 +1,7 @@
 //! The client's end of a connection: sockets that a watched process has opened.
 
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
-use hippius_common::flow::{Connected, Flow, flag, kind, phase};
+use hippius_common::flow::{Connected, Flow, FlowHeader, flag, kind, phase};
 use hippius_common::loss;
 use hippius_ebpf::capture::protocol::{self, Protocol};
 use hippius_ebpf::capture::{lose, settle, stream};
@@ -14,6 +14,7 @@ use crate::emit;
 use crate::kernel::socket::Socket;
 use crate::kernel::user_buffer::{UserBuffer, copy};
 use crate::origin::{KernelPages, Origin};
+use crate::starts;
 
 /// `ECANCELED` (include/uapi/asm-generic/errno.h): the process closed the socket before the server had answered.
 const ECANCELED: u32 = 125;
@@ -25,7 +26,10 @@ const FIRST_BYTES: u64 = 8;
 #[inline(always)]
 pub fn connects(socket: Socket) {
     let tgid = current_tgid();
-    if !is_client(tgid) || !socket.is_tcp() {
+    // In this order: [`starts`] says why.
+    let started_ns = starts::undecided(tgid);
+    let known = is_client(tgid);
+    if !(known || started_ns != 0) || !socket.is_tcp() {
         return;
     }
     if socket.is_subflow() {
@@ -36,6 +40,7 @@ pub fn connects(socket: Socket) {
     let Some(flow) = create(socket) else { return };
     // SAFETY: no precondition.
     flow.connect_ns = unsafe { bpf_ktime_get_ns() };
+    flow.started_ns = if known { 0 } else { started_ns };
     adopt(socket, flow, tgid);
 }
 
@@ -44,11 +49,30 @@ pub fn connects(socket: Socket) {
 pub fn adopt_open(socket: Socket, tgid: u32) {
     let port = socket.local_port();
     // What has a listened port was accepted, not opened.
-    if port == 0 || is_listened(port) || !socket.is_tcp() || find(socket).is_some() {
+    if port == 0 || is_listened(port) || !socket.is_tcp() {
+        return;
+    }
+    if let Some(flow) = find(socket) {
+        adopt_again(socket, flow, tgid);
         return;
     }
     if let Some(flow) = create(socket) {
         adopt(socket, flow, tgid);
+    }
+}
+
+/// Takes up what its process opened before it was known to be a client.
+#[inline(always)]
+fn adopt_again(socket: Socket, flow: &mut Flow, tgid: u32) {
+    if starts::is_left_alone(flow) {
+        // Nothing was used of what it has moved.
+        flow.header = FlowHeader::default();
+        (flow.bodiless, flow.head_end, flow.connect_ns, flow.started_ns) = (0, 0, 0, 0);
+        (flow.direction, flow.ready, flow.tries, flow.connect) = (0, 0, 0, 0);
+        adopt(socket, flow, tgid);
+    } else if flow.direction == 0 {
+        // The agent has not been told of it yet.
+        flow.started_ns = 0;
     }
 }
 
@@ -117,6 +141,9 @@ pub fn account<const SEND: bool>(socket: Socket, origin: impl Origin, bytes: u64
 /// Bytes of a file or a pipe were sent.
 #[inline(always)]
 pub fn account_pages(socket: Socket, flow: &mut Flow, bytes: u64) {
+    if starts::is_left_alone(flow) {
+        return;
+    }
     if flow.direction != 0 || begin::<true>(socket, flow, bytes) {
         account_on::<false, true>(socket, flow, KernelPages, bytes);
     }
@@ -245,6 +272,7 @@ fn tell(socket: Socket, flow: &Flow, error: u32) {
         address: socket.peer_address(),
         tgid: flow.header.tgid,
         error,
+        started_ns: flow.started_ns,
     };
     emit::connected(&mut connected);
 }

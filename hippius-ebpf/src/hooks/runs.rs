@@ -7,7 +7,7 @@ use crate::flows::{self, Next};
 use crate::kernel::socket::Socket;
 use crate::maps::{MPTCP_RECV_ON, MPTCP_SEND_ON, MapPointer, RECV_ON, SEND_ON, UNIX_RECV_ON, UNIX_SEND_ON};
 use crate::origin::Origin;
-use crate::{calls, sessions};
+use crate::{calls, sessions, starts};
 
 /// `MSG_PEEK` and `MSG_ERRQUEUE` (include/linux/socket.h): what they return is no traffic.
 pub const NO_TRAFFIC: i32 = 0x2 | 0x2000;
@@ -60,11 +60,13 @@ pub fn begin<const SEND: bool, const FAMILY: u8, O: Origin>(
         }
         flows::is_watched(socket.local_port())
     };
-    let flow = flows::find(socket);
-    match &flow {
+    let mut flow = flows::find(socket);
+    match &mut flow {
         // Of Unix sockets and MPTCP only the server's end is watched.
         Some(flow) if FAMILY != family::UNIX && FAMILY != family::MPTCP && flows::is_client_side(flow) => {
-            go::<SEND>(ctx, place::CLIENT);
+            if !starts::is_left_alone(flow) {
+                go::<SEND>(ctx, place::CLIENT);
+            }
             return;
         }
         // A connection that ended in the middle of this call has given its port back already.

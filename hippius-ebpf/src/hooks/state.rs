@@ -9,7 +9,7 @@ use hippius_common::loss;
 
 use crate::kernel::socket::Socket;
 use crate::maps::DISCOVER;
-use crate::{emit, flows};
+use crate::{emit, flows, starts};
 
 /// include/net/tcp_states.h
 mod tcp {
@@ -129,6 +129,9 @@ fn changes(socket: Socket, flow: &mut Flow, old: i32, new: i32) {
 /// before the end.
 #[inline(always)]
 fn client_changes(socket: Socket, flow: &mut Flow, old: i32, new: i32) {
+    if starts::is_left_alone(flow) {
+        return;
+    }
     match new {
         tcp::ESTABLISHED => flows::connected(flow),
         tcp::CLOSE_WAIT | tcp::CLOSING => flow.header.flags |= flag::SERVER_FIN,

@@ -4,11 +4,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
 use hippius_tests::agent::Agent;
-use hippius_tests::calls;
+use hippius_tests::calls::{self, Calls};
 use hippius_tests::config::Config;
 use hippius_tests::expect::{self, Expected};
 use hippius_tests::lab::Lab;
 use hippius_tests::metrics::Metrics;
+use hippius_tests::process;
 use hippius_tests::servers::nginx::{MARKS, Nginx, Options};
 
 use super::on_backend;
@@ -52,6 +53,27 @@ fn calls_of_a_watched_client() {
         let connects = metrics.sum("http_client_connect_seconds_count", &[]);
         ensure!(connects == 7, "{connects} handshakes instead of 7");
         ensure!(metrics.select("http_requests_total", &[]).next().is_none(), "a call was counted as a service's");
+        Ok(())
+    });
+}
+
+/// Found by name and by command line, and gone when the agent, which sleeps, comes to look.
+#[test]
+fn clients_that_live_for_a_moment() {
+    on_backend("moment", |lab| {
+        let nginx = Nginx::start(&lab.workdir)?;
+        let by_command = "[[client]]\nname = \"c\"\nprocess = \"curl\"\ncommand = \"* -A client *\"";
+        let agent = lab.agent(&Config::with_calls().capture("discover = false").section(by_command))?;
+        agent.signal(libc::SIGSTOP);
+        for number in 0..20 {
+            let name = if number % 4 == 0 { "other" } else { "client" };
+            let url = format!("http://{}/k1?{name}", nginx.server.address());
+            process::run(Command::new("curl").args(["-sS", "--noproxy", "*", "-o", "/dev/null", "-A", name, &url]))?;
+        }
+        agent.signal(libc::SIGCONT);
+        let meant: Vec<_> = nginx.log(20)?.into_iter().filter(|line| line.uri.ends_with("?client")).collect();
+        ensure!(meant.len() == 15, "{} calls are the client's", meant.len());
+        calls::exactly(lab, &agent, &nginx.server.address().to_string(), &Calls::logged(&meant))?;
         Ok(())
     });
 }
