@@ -3,14 +3,20 @@
 use super::limits::Limits;
 use super::query::Query;
 use super::rows;
+use super::together::{self, Reading};
 use crate::config::PostgresTarget;
 use crate::connect::postgres::Address;
+use crate::poll::draft::Draft;
 use crate::poll::family::Families;
 use crate::poll::net::{self, Allowance, Bounded, Stream};
 use crate::poll::resolve::Resolver;
 use crate::poll::source::Reason;
+use futures_core::Stream as _;
+use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio_postgres::config::Host;
@@ -60,7 +66,17 @@ pub struct Session {
     major: u32,
     /// Schema of `pg_stat_statements`, quoted, where it is installed.
     statements_schema: Option<String>,
+    /// The SQL of queries by their collectors, made for this server; `None` where it has nothing of the kind.
+    texts: HashMap<&'static str, Option<String>>,
+    /// Whether it takes several queries in one message.
+    takes_several: bool,
+    /// The last such message.
+    message: String,
+    /// Where rows are gathered; empty between answers.
+    draft: Draft,
 }
+
+const MALFORMED: Failure = Failure::Broken(Reason::Malformed);
 
 /// Why one query has no answer while the connection is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +143,10 @@ impl Link {
             limits: self.limits,
             major: OLDEST,
             statements_schema: None,
+            texts: HashMap::new(),
+            takes_several: true,
+            message: String::new(),
+            draft: Draft::default(),
         };
         session.introduce(manners).await?;
         Ok(session)
@@ -153,7 +173,11 @@ impl Session {
         let mut columns = self.first_row(SQL).await?.into_iter();
         let major = columns.next().flatten().and_then(|text| text.parse::<u32>().ok()).ok_or(Reason::Malformed)?;
         self.major = major.max(OLDEST);
-        self.statements_schema = columns.next().flatten();
+        let schema = columns.next().flatten();
+        if schema != self.statements_schema {
+            self.texts.clear();
+            self.statements_schema = schema;
+        }
         Ok(())
     }
 
@@ -177,26 +201,74 @@ impl Session {
     }
 
     /// Asks one query; `None` where a server of this version has nothing of the kind.
-    pub async fn ask(&self, query: &'static Query) -> Option<Result<Families, Failure>> {
-        let schema = self.statements_schema.as_deref().unwrap_or("pg_catalog");
-        let sql = self.limits.put_into(query.sql_for(self.major)?, schema);
+    pub async fn ask(&mut self, query: &'static Query) -> Option<Result<Families, Failure>> {
+        self.prepare(query);
+        let sql = self.texts.get(query.collector)?.as_deref()?;
         self.allowance.set(self.limits.answer_bytes());
-        let answer = self.client.simple_query(&sql).await;
+        let answer = self.client.simple_query(sql).await;
         Some(self.read(query, answer))
     }
 
-    fn read(&self, query: &Query, answer: Result<Vec<SimpleQueryMessage>, Error>) -> Result<Families, Failure> {
-        let messages = match answer {
-            Ok(messages) => messages,
-            Err(_) if self.allowance.is_spent() => return Err(Failure::Broken(Reason::Malformed)),
-            Err(error) => return Err(failure(&error)),
-        };
-        let mut out = Families::default();
+    fn read(&mut self, query: &Query, answer: Result<Vec<SimpleQueryMessage>, Error>) -> Result<Families, Failure> {
+        let messages = answer.map_err(|error| self.failure(&error))?;
+        self.draft.clear();
         for row in messages.iter().filter_map(row) {
-            rows::add(query, |index| row.try_get(index).ok().flatten(), row.len(), &mut out)
-                .map_err(|rows::Malformed| Failure::Broken(Reason::Malformed))?;
+            rows::add(query, |index| row.try_get(index).ok().flatten(), row.len(), &mut self.draft)
+                .map_err(|rows::Malformed| MALFORMED)?;
         }
-        Ok(out)
+        Ok(self.draft.finish())
+    }
+
+    /// Whether the server takes several queries in one message.
+    pub fn takes_several(&self) -> bool {
+        self.takes_several
+    }
+
+    /// Asks several queries in one message, none of which may take longer than `each`. They must be known to this
+    /// server, as [`ask`](Self::ask) has shown. Gives the answers of the first ones, each with the time that it took,
+    /// and why the next one has none.
+    pub async fn ask_together(
+        &mut self,
+        queries: &[&'static Query],
+        each: Duration,
+    ) -> (Vec<(Families, Duration)>, Option<Failure>) {
+        queries.iter().for_each(|query| self.prepare(query));
+        let texts = queries.iter().filter_map(|query| self.texts.get(query.collector)?.as_deref());
+        together::write(&mut self.message, each, texts);
+        self.allowance.set(self.limits.answer_bytes());
+        self.draft.clear();
+        let mut reading = Reading::new(queries);
+        let failure = match self.client.simple_query_raw(&self.message).await {
+            Err(error) => Some(self.failure(&error)),
+            Ok(answer) => {
+                let mut answer = pin!(answer);
+                loop {
+                    match poll_fn(|context| answer.as_mut().poll_next(context)).await {
+                        Some(Ok(message)) => {
+                            if reading.take(&message, &mut self.draft).is_err() {
+                                break Some(MALFORMED);
+                            }
+                        }
+                        Some(Err(error)) => break Some(self.failure(&error)),
+                        None => break None,
+                    }
+                }
+            }
+        };
+        self.takes_several = reading.has_begun();
+        (reading.answers(), failure)
+    }
+
+    /// Makes the SQL of a query where that was not done yet.
+    fn prepare(&mut self, query: &'static Query) {
+        let (limits, major, schema) = (self.limits, self.major, self.statements_schema.as_deref());
+        self.texts
+            .entry(query.collector)
+            .or_insert_with(|| query.sql_for(major).map(|sql| limits.put_into(sql, schema.unwrap_or("pg_catalog"))));
+    }
+
+    fn failure(&self, error: &Error) -> Failure {
+        if self.allowance.is_spent() { MALFORMED } else { failure(error) }
     }
 }
 

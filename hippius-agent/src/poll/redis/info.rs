@@ -3,7 +3,7 @@
 //! Format: lines of `name:value` ended by CRLF, sections after `#`
 //! (<https://redis.io/docs/latest/commands/info/>).
 
-use std::collections::HashMap;
+use ahash::AHashMap;
 
 /// Commands with their own series. Redis 8 has about 400 with sub-commands; modules add some.
 const MOST_COMMANDS: usize = 800;
@@ -17,7 +17,7 @@ const MOST_QUANTILES: usize = 8;
 /// What `INFO` says.
 #[derive(Debug, Default)]
 pub struct Info<'a> {
-    fields: HashMap<&'a str, &'a str>,
+    fields: AHashMap<&'a str, &'a str>,
     /// From `cmdstat_…`.
     pub commands: Vec<Command<'a>>,
     /// From `errorstat_…`: the error's first word and how often it was given.

@@ -21,7 +21,8 @@ mod values;
 mod watched;
 
 use self::families as f;
-use super::family::{Families, Spec};
+use super::draft::Draft;
+use super::family::Spec;
 use super::source::{Reason, Source, Status};
 use crate::config::RedisTarget;
 use crate::version;
@@ -129,7 +130,7 @@ impl Redis {
         }
     }
 
-    fn add_settings(&mut self, out: &mut Families, answers: &Answers) {
+    fn add_settings(&mut self, out: &mut Draft, answers: &Answers) {
         if answers.config_asked {
             let number = |name| answers.config.iter().find(|(key, _)| key == name)?.1.parse::<f64>().ok();
             self.settings = Some(Settings {
@@ -147,7 +148,7 @@ impl Redis {
         }
     }
 
-    fn add_swept(&self, out: &mut Families) {
+    fn add_swept(&self, out: &mut Draft) {
         if self.sweeping.is_none() {
             return;
         }
@@ -182,7 +183,7 @@ impl Redis {
 }
 
 impl Source for Redis {
-    async fn poll(&mut self, now: SystemTime) -> Result<Families, Reason> {
+    async fn poll(&mut self, now: SystemTime, out: &mut Draft) -> Result<(), Reason> {
         if let Some(config) = self.sweeper.take() {
             let task = tokio::spawn(sweep::run(config, self.results.clone()));
             self.sweeping = Some(Sweeping(task.abort_handle()));
@@ -194,20 +195,19 @@ impl Source for Redis {
         let info = Info::parse(&text).ok_or(Reason::Malformed)?;
         self.extras.learn(&info);
 
-        let mut out = Families::default();
-        self.add_settings(&mut out, &answers);
+        self.add_settings(out, &answers);
         let start_time = self.start_time(&info, now);
         let databases = self.settings.and_then(|settings| settings.databases);
-        values::add_info(&mut out, &info, start_time, databases);
-        answers.add(&mut out);
+        values::add_info(out, &info, start_time, databases);
+        answers.add(out);
         let now_s = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        ages::add(&mut out, &mut self.link, &mut self.watched, now_s).await?;
+        ages::add(out, &mut self.link, &mut self.watched, now_s).await?;
         let home = self.link.db();
         for watched in &mut self.watched {
-            watched.add(&mut out, home);
+            watched.add(out, home);
         }
-        self.add_swept(&mut out);
-        Ok(out)
+        self.add_swept(out);
+        Ok(())
     }
 
     fn disconnect(&mut self) {
@@ -217,7 +217,7 @@ impl Source for Redis {
         self.settings = None;
     }
 
-    fn status(&self, status: &Status, out: &mut Families) {
+    fn status(&self, status: &Status, out: &mut Draft) {
         out.add(&f::UP, &[], f64::from(u8::from(status.up())));
         let reason = status.failed.map_or("", Reason::as_str);
         out.add(&f::LAST_ERROR, &[reason], f64::from(u8::from(status.failed.is_some())));
