@@ -1,7 +1,7 @@
 //! One query over time: when it is due, what it gave, and whether it worked.
 
-use super::link::{Failure, Session};
 use super::query::Query;
+use super::session::{Failure, Session};
 use crate::poll::draft::Draft;
 use crate::poll::family::{Families, Kind, Spec};
 use crate::poll::source::Reason;

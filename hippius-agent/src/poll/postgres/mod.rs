@@ -1,7 +1,8 @@
 //! PostgreSQL servers, version 13 and newer.
 //!
 //! [`queries`] says what is asked and how the columns are called; [`collector`] asks one query when it is due;
-//! [`together`] asks those in one message that are known to be quick; [`link`] holds the connection. A query that the server refuses, for want of a right or a table, takes only its own
+//! [`together`] asks those in one message that are known to be quick; [`link`] makes the
+//! connection, [`session`] holds it. A query that the server refuses, for want of a right or a table, takes only its own
 //! families with it. What reads whole tables of the service runs beside the polls ([`accounts`]).
 
 pub mod accounts;
@@ -12,6 +13,7 @@ pub mod probe;
 pub mod queries;
 pub mod query;
 pub mod rows;
+pub mod session;
 pub mod together;
 
 use super::draft::Draft;
@@ -20,8 +22,9 @@ use super::source::{Reason, Source, Status};
 use crate::config::{PostgresProfile, PostgresTarget};
 use accounts::Accounts;
 use collector::Collector;
-use link::{Failure, Link, Manners, Session};
+use link::{Link, Manners};
 use query::Every;
+use session::{Failure, Session};
 use std::time::{Duration, Instant, SystemTime};
 
 static UP: Spec = Spec { name: "pg_up", kind: Kind::Gauge, help: "1 when the last poll worked, else 0.", labels: &[] };

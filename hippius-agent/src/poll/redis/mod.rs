@@ -29,6 +29,7 @@ use crate::version;
 use info::Info;
 use link::{Link, refusal};
 use questions::{Answers, Extras};
+use std::borrow::Cow;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::task::AbortHandle;
 use watched::Watched;
@@ -191,7 +192,9 @@ impl Source for Redis {
         let asked = self.settings.and_then(|settings| settings.asked);
         self.extras.config_due = asked.is_none_or(|asked| asked.elapsed() > CONFIG_INTERVAL);
         let answers = questions::ask(&mut self.link, &mut self.extras, &mut self.watched).await?;
-        let text = String::from_utf8_lossy(&answers.info);
+        // The check alone is much faster than the search for what is no text, of which there is hardly ever any.
+        let text =
+            std::str::from_utf8(&answers.info).map_or_else(|_| String::from_utf8_lossy(&answers.info), Cow::Borrowed);
         let info = Info::parse(&text).ok_or(Reason::Malformed)?;
         self.extras.learn(&info);
 
