@@ -70,14 +70,14 @@ impl Polled {
                 let spec = family.spec();
                 format.push_head(out, spec.name, spec.kind.name(), spec.help);
             }
-            push_samples(out, family, &part.server);
+            push_samples(out, &family, &part.server);
             self.next += 1;
         }
         false
     }
 }
 
-fn push_samples(out: &mut Vec<u8>, family: &Family, server: &str) {
+fn push_samples(out: &mut Vec<u8>, family: &Family<'_>, server: &str) {
     for (suffix, labels, value) in family.samples() {
         let comma = if labels.is_empty() || server.is_empty() { "" } else { "," };
         out.extend_from_slice(family.spec().name.as_bytes());

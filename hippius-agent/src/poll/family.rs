@@ -1,6 +1,5 @@
-//! What a poll yields: families of samples, kept as text and numbers that a scrape only has to join.
-
-use std::collections::HashMap;
+//! What a poll yields: families of samples, kept as text and numbers that a scrape only has to join. They are made by a
+//! [`Draft`](super::draft::Draft).
 
 impl Kind {
     /// The word of the `# TYPE` line.
@@ -40,104 +39,85 @@ pub struct Spec {
     pub labels: &'static [&'static str],
 }
 
-/// Bytes of a label value; the rest is cut off.
-const LONGEST_VALUE: usize = 256;
-
-/// A set of families, each with its samples.
+/// A set of families, each with its samples, in the order of their names.
 #[derive(Debug, Clone, Default)]
 pub struct Families {
-    list: Vec<Family>,
-    index: HashMap<&'static str, usize>,
+    list: Vec<Place>,
+    /// All samples, family by family.
+    samples: Vec<Sample>,
+    /// The labels of all samples, one behind the other.
+    text: String,
+}
+
+/// Where a family ends; it begins where the one before it ends.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    spec: &'static Spec,
+    samples: u32,
+    text: u32,
 }
 
 /// A family and its samples.
-#[derive(Debug, Clone)]
-pub struct Family {
+#[derive(Debug, Clone, Copy)]
+pub struct Family<'a> {
     spec: &'static Spec,
-    /// The labels of all samples, one behind the other.
-    text: String,
-    samples: Vec<Sample>,
+    samples: &'a [Sample],
+    /// Their labels.
+    text: &'a str,
+    /// What their ends count from.
+    base: u32,
 }
 
+/// One sample.
 #[derive(Debug, Clone, Copy)]
-struct Sample {
+pub(super) struct Sample {
     /// Where its labels end in the text; they begin where the ones before it end.
-    end: u32,
+    pub end: u32,
     /// `""`, `"_sum"` or `"_count"`.
-    suffix: &'static str,
-    value: f64,
+    pub suffix: &'static str,
+    /// What it says.
+    pub value: f64,
 }
 
 impl Families {
-    /// Adds a sample. `labels` are the values in the order of the spec; one that is missing counts as empty.
-    pub fn add(&mut self, spec: &'static Spec, labels: &[&str], value: f64) {
-        self.add_part(spec, "", labels, value);
+    pub(super) fn with_capacity(families: usize, samples: usize, text: usize) -> Self {
+        Self {
+            list: Vec::with_capacity(families),
+            samples: Vec::with_capacity(samples),
+            text: String::with_capacity(text),
+        }
     }
 
-    /// Adds a part of a summary: suffix `_sum` or `_count`, and the values of the labels without `quantile`.
-    pub fn add_part(&mut self, spec: &'static Spec, suffix: &'static str, labels: &[&str], value: f64) {
-        let family = self.family(spec);
-        let before = family.text.len();
-        let names = spec.labels.iter().take(if suffix.is_empty() { spec.labels.len() } else { labels.len() });
-        for (index, name) in names.enumerate() {
-            let value = labels.get(index).copied().unwrap_or_default();
-            if family.text.len() > before {
-                family.text.push(',');
-            }
-            family.text.push_str(name);
-            family.text.push_str("=\"");
-            push_escaped(&mut family.text, value);
-            family.text.push('"');
-        }
-        match u32::try_from(family.text.len()) {
-            Ok(end) => family.samples.push(Sample { end, suffix, value }),
+    /// Appends a family; the ends of its samples count from the beginning of `text`.
+    pub(super) fn push(&mut self, spec: &'static Spec, text: &str, samples: &[Sample]) {
+        let base = self.text.len();
+        let (Ok(samples_end), Ok(text_end)) =
+            (u32::try_from(self.samples.len() + samples.len()), u32::try_from(base + text.len()))
+        else {
             // 4 GiB of labels: no source that bounds its series comes here.
-            Err(_) => family.text.truncate(before),
-        }
+            return;
+        };
+        self.text.push_str(text);
+        self.samples.extend(samples.iter().map(|sample| Sample { end: base as u32 + sample.end, ..*sample }));
+        self.list.push(Place { spec, samples: samples_end, text: text_end });
     }
 
-    /// Adds everything of `other`.
-    pub fn extend(&mut self, other: &Self) {
-        for from in &other.list {
-            let family = self.family(from.spec);
-            let base = family.text.len() as u32;
-            family.text.push_str(&from.text);
-            family.samples.extend(from.samples.iter().map(|sample| Sample { end: sample.end + base, ..*sample }));
-        }
-    }
-
-    /// Gives back memory that is not needed any more, and sorts the families by name.
-    pub fn finish(mut self) -> Self {
-        self.list.sort_by_key(|family| family.spec.name);
-        for family in &mut self.list {
-            family.text.shrink_to_fit();
-            family.samples.shrink_to_fit();
-        }
-        self.index = HashMap::new();
-        self.list.shrink_to_fit();
-        self
-    }
-
-    fn family(&mut self, spec: &'static Spec) -> &mut Family {
-        // A finished set that is added to again has lost its index.
-        if self.index.len() != self.list.len() {
-            self.index = self.list.iter().enumerate().map(|(at, family)| (family.spec.name, at)).collect();
-        }
-        let at = *self.index.entry(spec.name).or_insert_with(|| {
-            self.list.push(Family { spec, text: String::new(), samples: Vec::new() });
-            self.list.len() - 1
-        });
-        &mut self.list[at]
-    }
-
-    /// The families; sorted by name once [`finish`](Self::finish) was called.
-    pub fn iter(&self) -> impl Iterator<Item = &Family> {
-        self.list.iter()
+    /// The families, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = Family<'_>> {
+        (0..self.list.len()).filter_map(|index| self.get(index))
     }
 
     /// The family at `index` of [`iter`](Self::iter).
-    pub fn get(&self, index: usize) -> Option<&Family> {
-        self.list.get(index)
+    pub fn get(&self, index: usize) -> Option<Family<'_>> {
+        let place = self.list.get(index)?;
+        let before = index.checked_sub(1).and_then(|before| self.list.get(before));
+        let (samples, base) = before.map_or((0, 0), |before| (before.samples, before.text));
+        Some(Family {
+            spec: place.spec,
+            samples: self.samples.get(samples as usize..place.samples as usize)?,
+            text: self.text.get(base as usize..place.text as usize)?,
+            base,
+        })
     }
 
     /// Number of families.
@@ -152,93 +132,36 @@ impl Families {
 
     /// Number of samples of all families.
     pub fn samples(&self) -> usize {
-        self.list.iter().map(|family| family.samples.len()).sum()
+        self.samples.len()
     }
 
     /// The value of the sample with these labels, for tests and for sources that look back.
     pub fn value(&self, name: &str, labels: &str) -> Option<f64> {
-        let family = self.list.iter().find(|family| family.spec.name == name)?;
+        let family = self.iter().find(|family| family.spec.name == name)?;
         family.samples().find(|(_, found, _)| *found == labels).map(|(.., value)| value)
     }
 }
 
-impl Family {
+impl<'a> Family<'a> {
     /// Name, type, help and labels.
     pub fn spec(&self) -> &'static Spec {
         self.spec
     }
 
     /// Each sample: suffix of the name, labels as they are printed between the braces, value.
-    pub fn samples(&self) -> impl Iterator<Item = (&'static str, &str, f64)> {
-        let mut start = 0;
+    pub fn samples(&self) -> impl Iterator<Item = (&'static str, &'a str, f64)> + use<'a> {
+        let (mut start, text, base) = (0, self.text, self.base);
         self.samples.iter().map(move |sample| {
-            let labels = self.text.get(start..sample.end as usize).unwrap_or_default();
-            start = sample.end as usize;
+            let end = (sample.end - base) as usize;
+            let labels = text.get(start..end).unwrap_or_default();
+            start = end;
             (sample.suffix, labels, sample.value)
         })
     }
-}
 
-/// Appends a label value as the text format wants it.
-fn push_escaped(out: &mut String, value: &str) {
-    let mut cut = value.len().min(LONGEST_VALUE);
-    while !value.is_char_boundary(cut) {
-        cut -= 1;
-    }
-    for c in value[..cut].chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '"' => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
-            other => out.push(other),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    static UP: Spec = Spec { name: "up", kind: Kind::Gauge, help: "Up.", labels: &[] };
-    static KEYS: Spec = Spec { name: "keys", kind: Kind::Gauge, help: "Keys.", labels: &["db", "key"] };
-    static TIME: Spec = Spec { name: "time", kind: Kind::Summary, help: "Time.", labels: &["cmd", "quantile"] };
-
-    fn lines(families: &Families) -> Vec<String> {
-        let line = |family: &Family| {
-            let name = family.spec().name;
-            family.samples().map(|(suffix, labels, value)| format!("{name}{suffix}{{{labels}}} {value}")).collect()
-        };
-        families.iter().flat_map(|family| -> Vec<String> { line(family) }).collect()
-    }
-
-    #[test]
-    fn samples_come_back_by_family_and_name() {
-        let mut families = Families::default();
-        families.add(&UP, &[], 1.0);
-        families.add(&KEYS, &["db0", "a\"\\\nb"], 2.0);
-        families.add(&TIME, &["get", "0.5"], 3.0);
-        families.add_part(&TIME, "_count", &["get"], 4.0);
-        families.add(&KEYS, &["db1"], 5.0);
-        let expected = [
-            r#"keys{db="db0",key="a\"\\\nb"} 2"#,
-            r#"keys{db="db1",key=""} 5"#,
-            r#"time{cmd="get",quantile="0.5"} 3"#,
-            r#"time_count{cmd="get"} 4"#,
-            "up{} 1",
-        ];
-        let families = families.finish();
-        assert_eq!(lines(&families), expected);
-        let mut twice = families.clone();
-        twice.extend(&families);
-        assert_eq!(twice.samples(), 10);
-        assert_eq!(twice.value("keys", r#"db="db1",key="""#), Some(5.0));
-    }
-
-    #[test]
-    fn a_long_value_is_cut_at_a_character() {
-        let mut families = Families::default();
-        families.add(&KEYS, &["", &"ä".repeat(LONGEST_VALUE)], 1.0);
-        let line = lines(&families).remove(0);
-        assert_eq!(line.matches('ä').count(), LONGEST_VALUE / 2);
+    /// All labels, and samples whose ends count from their beginning.
+    pub(super) fn raw(&self) -> (&'a str, impl Iterator<Item = Sample> + use<'a>) {
+        let base = self.base;
+        (self.text, self.samples.iter().map(move |sample| Sample { end: sample.end - base, ..*sample }))
     }
 }

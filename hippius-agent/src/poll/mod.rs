@@ -21,6 +21,7 @@
 //!
 //! Label values are escaped when they are added, and cut at 256 bytes. A source bounds the number of its series itself.
 
+pub mod draft;
 pub mod family;
 pub mod net;
 pub mod poller;

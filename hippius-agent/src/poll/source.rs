@@ -1,19 +1,20 @@
 //! What polls a server: the one trait that Redis and Postgres implement.
 
-use super::family::Families;
+use super::draft::Draft;
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
 /// A server that can be asked.
 pub trait Source: Send + 'static {
-    /// Asks the server once, connecting first where there is no connection. Dropped when its time is over.
-    fn poll(&mut self, now: SystemTime) -> impl Future<Output = Result<Families, Reason>> + Send;
+    /// Asks the server once, connecting first where there is no connection, and adds what it says to `out`. Dropped
+    /// when its time is over.
+    fn poll(&mut self, now: SystemTime, out: &mut Draft) -> impl Future<Output = Result<(), Reason>> + Send;
 
     /// Gives up the connection: the last poll failed, or its time was over.
     fn disconnect(&mut self);
 
     /// Adds what is shown whether the server answers or not.
-    fn status(&self, status: &Status, out: &mut Families);
+    fn status(&self, status: &Status, out: &mut Draft);
 }
 
 /// Why a poll failed: the label `reason`, and the `err` of the exporters' families.

@@ -1,34 +1,37 @@
 //! One target's task: poll, publish, pause.
 
-use super::family::Families;
+use super::draft::Draft;
 use super::source::{Reason, Source};
 use super::target::{State, Target};
 use crate::config::Pace;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Polls until it is dropped.
 pub async fn run<S: Source>(mut source: S, target: Arc<Target>, pace: Pace) {
-    let mut state = State::default();
-    publish(&source, &target, &mut state);
+    let (mut state, mut draft) = (State::default(), Draft::default());
+    publish(&source, &target, &mut state, &mut draft);
     let (mut failures, mut succeeded) = (0, None);
     loop {
         let started = Instant::now();
         let now = SystemTime::now();
-        let answer = tokio::time::timeout(pace.timeout, source.poll(now)).await.unwrap_or(Err(Reason::Timeout));
+        let polled = tokio::time::timeout(pace.timeout, source.poll(now, &mut draft));
+        let answer = polled.await.unwrap_or(Err(Reason::Timeout));
         let took = started.elapsed();
         match answer {
-            Ok(values) => {
+            Ok(()) => {
                 if failures > 0 {
                     tracing::info!(source = target.source(), "answers again");
                 }
                 failures = 0;
                 state.status.count(took, now, None);
-                state.values = Arc::new(values.finish());
+                state.values = Arc::new(draft.finish());
                 succeeded = Some(Instant::now());
                 state.values_until = Some(Instant::now() + fresh(&pace));
             }
             Err(reason) => {
+                draft.clear();
                 source.disconnect();
                 if failures == 0 {
                     tracing::warn!(source = target.source(), reason = reason.as_str(), "cannot be polled");
@@ -41,15 +44,14 @@ pub async fn run<S: Source>(mut source: S, target: Arc<Target>, pace: Pace) {
                 }
             }
         }
-        publish(&source, &target, &mut state);
+        publish(&source, &target, &mut state, &mut draft);
         tokio::time::sleep(pause(&pace, failures, took, random())).await;
     }
 }
 
-fn publish<S: Source>(source: &S, target: &Target, state: &mut State) {
-    let mut always = Families::default();
-    source.status(&state.status, &mut always);
-    state.always = Arc::new(always.finish());
+fn publish<S: Source>(source: &S, target: &Target, state: &mut State, draft: &mut Draft) {
+    source.status(&state.status, draft);
+    state.always = Arc::new(draft.finish());
     target.publish(state.clone());
 }
 
@@ -69,9 +71,11 @@ fn pause(pace: &Pace, failures: u32, took: Duration, random: f64) -> Duration {
     doubled.min(pace.backoff_max.max(pace.interval)) + jitter
 }
 
-/// From 0 to 1. Chance only spreads polls in time, so a fixed value is good enough where there is none.
+/// From 0 to 1. Chance only spreads polls in time.
 fn random() -> f64 {
-    getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
+    // Keys of their own for each call, without a system call for each.
+    let number = RandomState::new().hash_one(()) >> 32;
+    number as f64 / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

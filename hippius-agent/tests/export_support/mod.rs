@@ -14,7 +14,7 @@ use hippius_agent::exchange::{MessageBytes, Outcome};
 use hippius_agent::export::exposition::Exposition;
 use hippius_agent::export::page::Overview;
 use hippius_agent::export::server::{Readiness, Server, ServerConfig};
-use hippius_agent::poll::family::Families;
+use hippius_agent::poll::draft::Draft;
 use hippius_agent::poll::source::Status;
 use hippius_agent::poll::target::{self, State, Target, Targets};
 use hippius_agent::record::agent::{AgentMetrics, Build};
@@ -90,7 +90,7 @@ pub fn exposition_with(recorder: &Recorder, targets: Targets) -> Arc<Exposition>
 /// A Redis server that was polled once, and every family that its polls can yield.
 pub fn polled_target() -> Arc<Target> {
     let target = Target::new(target::Server::Redis, "main".into());
-    let mut values = Families::default();
+    let mut values = Draft::default();
     for (server, spec) in hippius_agent::poll::families() {
         if server == target::Server::Redis {
             values.add(spec, &["1", "2"], 3.5);

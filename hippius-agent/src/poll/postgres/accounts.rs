@@ -5,6 +5,7 @@ use super::collector::Collector;
 use super::link::{Link, Manners};
 use super::queries;
 use crate::config::{PostgresProfile, PostgresTarget};
+use crate::poll::draft::Draft;
 use crate::poll::family::Families;
 use crate::poll::source::Reason;
 use std::time::{Duration, Instant};
@@ -52,14 +53,14 @@ impl Accounts {
     }
 
     /// Takes in a round that has ended, starts one where it is time, and adds what the last one gave to `out`.
-    pub async fn step(&mut self, now: Instant, out: &mut Families) {
+    pub async fn step(&mut self, now: Instant, out: &mut Draft) {
         if let Some(round) = self.round.take_if(|round| round.is_finished())
             && let Ok(round) = round.await
         {
             if !round.reached {
                 self.due = Some(now + RETRY.min(self.interval));
             }
-            let mut shown = Families::default();
+            let mut shown = Draft::default();
             round.collectors.iter().for_each(|collector| collector.add_to(&mut shown));
             self.shown = shown.finish();
             self.last = Some(round);
@@ -94,9 +95,9 @@ async fn ask(link: Link, mut collectors: Vec<Collector>) -> Round {
 }
 
 async fn ask_all(link: &Link, collectors: &mut [Collector]) -> Result<(), Reason> {
-    let session = link.open(Manners { statement_timeout: STATEMENT_TIMEOUT, catalogue_only: false }).await?;
+    let mut session = link.open(Manners { statement_timeout: STATEMENT_TIMEOUT, catalogue_only: false }).await?;
     for collector in collectors {
-        collector.ask(&session).await?;
+        collector.ask(&mut session).await?;
     }
     Ok(())
 }

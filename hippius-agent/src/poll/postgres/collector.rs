@@ -1,7 +1,8 @@
 //! One query over time: when it is due, what it gave, and whether it worked.
 
-use super::link::{Failure, Session};
 use super::query::Query;
+use super::session::{Failure, Session};
+use crate::poll::draft::Draft;
 use crate::poll::family::{Families, Kind, Spec};
 use crate::poll::source::Reason;
 use std::time::{Duration, Instant};
@@ -70,22 +71,41 @@ impl Collector {
         self.outcome = Some(Outcome { took: Duration::ZERO, answer: Err(String::new()) });
     }
 
+    /// Whether it has worked, and took no longer than this: then it is no risk to ask it together with others.
+    pub fn is_quick(&self, most: Duration) -> bool {
+        self.outcome.as_ref().is_some_and(|outcome| outcome.answer.is_ok() && outcome.took <= most)
+    }
+
+    /// What it asks.
+    pub fn query(&self) -> &'static Query {
+        self.query
+    }
+
+    /// It was asked together with others.
+    pub fn answered(&mut self, asked: Instant, answer: Families, took: Duration) {
+        self.keep(asked, took, Ok(answer));
+    }
+
     /// Asks it now.
-    pub async fn ask(&mut self, session: &Session) -> Result<(), Reason> {
+    pub async fn ask(&mut self, session: &mut Session) -> Result<(), Reason> {
         let started = Instant::now();
         let answer = match session.ask(self.query).await {
             None => {
                 self.forget();
                 return Ok(());
             }
-            Some(Ok(families)) => Ok(families.finish()),
+            Some(Ok(families)) => Ok(families),
             Some(Err(Failure::Refused(code))) => Err(code),
             Some(Err(Failure::Broken(reason))) => return Err(reason),
         };
-        self.asked = Some(started);
-        self.note(&answer);
-        self.outcome = Some(Outcome { took: started.elapsed(), answer });
+        self.keep(started, started.elapsed(), answer);
         Ok(())
+    }
+
+    fn keep(&mut self, asked: Instant, took: Duration, answer: Result<Families, String>) {
+        self.asked = Some(asked);
+        self.note(&answer);
+        self.outcome = Some(Outcome { took, answer });
     }
 
     /// Says once that a query does not work, and once that it does again.
@@ -101,7 +121,7 @@ impl Collector {
     }
 
     /// Adds the last answer and how asking went.
-    pub fn add_to(&self, out: &mut Families) {
+    pub fn add_to(&self, out: &mut Draft) {
         let Some(outcome) = &self.outcome else { return };
         let labels = [self.query.collector];
         out.add(&SUCCESS, &labels, if outcome.answer.is_ok() { 1.0 } else { 0.0 });

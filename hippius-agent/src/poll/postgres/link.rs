@@ -1,28 +1,18 @@
-//! Connections to the server, and why there is none.
+//! How a connection to the server is made.
 
 use super::limits::Limits;
-use super::query::Query;
-use super::rows;
+use super::session::{Session, reason};
 use crate::config::PostgresTarget;
 use crate::connect::postgres::Address;
-use crate::poll::family::Families;
 use crate::poll::net::{self, Allowance, Bounded, Stream};
 use crate::poll::resolve::Resolver;
 use crate::poll::source::Reason;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::task::AbortHandle;
 use tokio_postgres::config::Host;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
 const DEFAULT_PORT: u16 = 5432;
-
-/// Oldest major version that the queries are written for; an older server is asked the same, and what it does not
-/// know fails.
-const OLDEST: u32 = 13;
 
 /// How the server is reached.
 #[derive(Clone)]
@@ -48,27 +38,6 @@ pub struct Manners {
     pub statement_timeout: Duration,
     /// Names are looked up in the catalogue of the system alone: nothing that a user has made can take their place.
     pub catalogue_only: bool,
-}
-
-/// An open connection. It is closed when this is dropped, whatever state it is in.
-pub struct Session {
-    client: Client,
-    driver: AbortHandle,
-    allowance: Allowance,
-    limits: Limits,
-    /// Major version of the server.
-    major: u32,
-    /// Schema of `pg_stat_statements`, quoted, where it is installed.
-    statements_schema: Option<String>,
-}
-
-/// Why one query has no answer while the connection is good.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// The server says so: its SQLSTATE. Its message is not kept, it could quote anything.
-    Refused(String),
-    /// The connection is of no use any more.
-    Broken(Reason),
 }
 
 impl Link {
@@ -120,131 +89,8 @@ impl Link {
             // What broke it is told to whoever waits for an answer.
             let _ = connection.await;
         });
-        let mut session = Session {
-            client,
-            driver: driver.abort_handle(),
-            allowance,
-            limits: self.limits,
-            major: OLDEST,
-            statements_schema: None,
-        };
+        let mut session = Session::new(client, driver.abort_handle(), allowance, self.limits);
         session.introduce(manners).await?;
         Ok(session)
-    }
-}
-
-impl Session {
-    async fn introduce(&mut self, manners: Manners) -> Result<(), Reason> {
-        let limits = format!(
-            "SET default_transaction_read_only = on; SET statement_timeout = {timeout}; SET lock_timeout = {timeout}; \
-             SET max_parallel_workers_per_gather = 0{path}",
-            timeout = manners.statement_timeout.as_millis(),
-            path = if manners.catalogue_only { "; SET search_path = pg_catalog" } else { "" },
-        );
-        self.client.batch_execute(&limits).await.map_err(|error| reason(&error))?;
-        self.look_around().await
-    }
-
-    /// Asks for what decides which queries there are: extensions come and go while a connection stays.
-    pub async fn look_around(&mut self) -> Result<(), Reason> {
-        const SQL: &str = "SELECT current_setting('server_version_num')::int / 10000, (SELECT quote_ident(n.nspname) \
-                           FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
-                           WHERE e.extname = 'pg_stat_statements')";
-        let mut columns = self.first_row(SQL).await?.into_iter();
-        let major = columns.next().flatten().and_then(|text| text.parse::<u32>().ok()).ok_or(Reason::Malformed)?;
-        self.major = major.max(OLDEST);
-        self.statements_schema = columns.next().flatten();
-        Ok(())
-    }
-
-    /// The columns of the first row of an answer.
-    pub async fn first_row(&self, sql: &str) -> Result<Vec<Option<String>>, Reason> {
-        self.allowance.set(self.limits.answer_bytes());
-        let messages = self.client.simple_query(sql).await.map_err(|error| reason(&error))?;
-        let row = messages.iter().find_map(row).ok_or(Reason::Malformed)?;
-        let column = |index| row.try_get(index).map(|text| text.map(str::to_owned)).map_err(|_| Reason::Malformed);
-        (0..row.len()).map(column).collect()
-    }
-
-    /// Whether the connection ended.
-    pub fn is_closed(&self) -> bool {
-        self.client.is_closed()
-    }
-
-    /// Whether `pg_stat_statements` is installed in the database.
-    pub fn has_statements(&self) -> bool {
-        self.statements_schema.is_some()
-    }
-
-    /// Asks one query; `None` where a server of this version has nothing of the kind.
-    pub async fn ask(&self, query: &'static Query) -> Option<Result<Families, Failure>> {
-        let schema = self.statements_schema.as_deref().unwrap_or("pg_catalog");
-        let sql = self.limits.put_into(query.sql_for(self.major)?, schema);
-        self.allowance.set(self.limits.answer_bytes());
-        let answer = self.client.simple_query(&sql).await;
-        Some(self.read(query, answer))
-    }
-
-    fn read(&self, query: &Query, answer: Result<Vec<SimpleQueryMessage>, Error>) -> Result<Families, Failure> {
-        let messages = match answer {
-            Ok(messages) => messages,
-            Err(_) if self.allowance.is_spent() => return Err(Failure::Broken(Reason::Malformed)),
-            Err(error) => return Err(failure(&error)),
-        };
-        let mut out = Families::default();
-        for row in messages.iter().filter_map(row) {
-            rows::add(query, |index| row.try_get(index).ok().flatten(), row.len(), &mut out)
-                .map_err(|rows::Malformed| Failure::Broken(Reason::Malformed))?;
-        }
-        Ok(out)
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        // A farewell to a server that does not read would keep the socket.
-        self.driver.abort();
-    }
-}
-
-fn row(message: &SimpleQueryMessage) -> Option<&tokio_postgres::SimpleQueryRow> {
-    match message {
-        SimpleQueryMessage::Row(row) => Some(row),
-        _ => None,
-    }
-}
-
-/// A statement that was refused leaves the connection as it was; but a server that shuts down says so by an error too.
-fn failure(error: &Error) -> Failure {
-    match (error.code(), reason(error)) {
-        (Some(_), broken @ (Reason::Starting | Reason::Full | Reason::Auth)) => Failure::Broken(broken),
-        (Some(code), _) => Failure::Refused(code.code().to_owned()),
-        (None, reason) => Failure::Broken(reason),
-    }
-}
-
-/// The library does not say of what kind its errors are, but by their fixed texts.
-fn reason(error: &Error) -> Reason {
-    if let Some(code) = error.code() {
-        return match *code {
-            SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => Reason::Auth,
-            SqlState::TOO_MANY_CONNECTIONS => Reason::Full,
-            SqlState::CANNOT_CONNECT_NOW | SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN => Reason::Starting,
-            SqlState::INSUFFICIENT_PRIVILEGE => Reason::Denied,
-            SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => Reason::Timeout,
-            _ => Reason::Error,
-        };
-    }
-    let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-    match (error.to_string().as_str(), io.map(io::Error::kind)) {
-        (text, _) if text.starts_with("error performing TLS handshake") => Reason::Tls,
-        (text, _) if text.starts_with("authentication error") => Reason::Auth,
-        (text, _) if text.starts_with("connection closed") => Reason::Closed,
-        (text, _) if text.starts_with("error parsing response") => Reason::Malformed,
-        (text, _) if text.starts_with("unexpected message") => Reason::Malformed,
-        (_, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)) => Reason::Malformed,
-        (_, Some(io::ErrorKind::TimedOut)) => Reason::Timeout,
-        (_, Some(_)) => Reason::Closed,
-        (_, None) => Reason::Error,
     }
 }

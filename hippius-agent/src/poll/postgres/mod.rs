@@ -1,7 +1,8 @@
 //! PostgreSQL servers, version 13 and newer.
 //!
 //! [`queries`] says what is asked and how the columns are called; [`collector`] asks one query when it is due;
-//! [`link`] holds the connection. A query that the server refuses, for want of a right or a table, takes only its own
+//! [`together`] asks those in one message that are known to be quick; [`link`] makes the
+//! connection, [`session`] holds it. A query that the server refuses, for want of a right or a table, takes only its own
 //! families with it. What reads whole tables of the service runs beside the polls ([`accounts`]).
 
 pub mod accounts;
@@ -12,14 +13,18 @@ pub mod probe;
 pub mod queries;
 pub mod query;
 pub mod rows;
+pub mod session;
+pub mod together;
 
-use super::family::{Families, Kind, Spec};
+use super::draft::Draft;
+use super::family::{Kind, Spec};
 use super::source::{Reason, Source, Status};
 use crate::config::{PostgresProfile, PostgresTarget};
 use accounts::Accounts;
 use collector::Collector;
-use link::{Link, Manners, Session};
+use link::{Link, Manners};
 use query::Every;
+use session::{Failure, Session};
 use std::time::{Duration, Instant, SystemTime};
 
 static UP: Spec = Spec { name: "pg_up", kind: Kind::Gauge, help: "1 when the last poll worked, else 0.", labels: &[] };
@@ -53,6 +58,8 @@ pub struct Postgres {
     manners: Manners,
     /// No query begins later than this after the poll's own beginning.
     last_begin: Duration,
+    /// Longest that the server may work on all queries that are asked together.
+    together: Duration,
     slow_interval: Duration,
     /// When it was last looked at which extensions there are.
     looked: Option<Instant>,
@@ -74,6 +81,7 @@ impl Postgres {
         Self {
             // The server ends a slow query before the poll's time is over, so that the others have theirs.
             manners: Manners { statement_timeout: config.pace.timeout.mul_f64(0.4), catalogue_only: true },
+            together: config.pace.timeout.mul_f64(0.4),
             last_begin: config.pace.timeout / 2,
             slow_interval: config.slow_interval,
             looked: None,
@@ -103,29 +111,58 @@ impl Postgres {
     }
 }
 
+/// Asks those together that were quick the last time, and gives back the others, to be asked alone: among them the ones
+/// that failed this time.
+async fn ask_quick<'c>(
+    session: &mut Session,
+    due: Vec<&'c mut Collector>,
+    last_begin: Instant,
+    most: Duration,
+) -> Result<Vec<&'c mut Collector>, Reason> {
+    // Whatever the server does, all of them together are done in time. Ordinarily they take a small part of it.
+    let each = most / u32::try_from(due.len()).unwrap_or(u32::MAX).max(1);
+    let (mut quick, mut alone): (Vec<_>, Vec<_>) = due.into_iter().partition(|collector| collector.is_quick(each / 4));
+    while quick.len() > 1 && session.takes_several() && Instant::now() <= last_begin {
+        let queries: Vec<_> = quick.iter().map(|collector| collector.query()).collect();
+        let asked = Instant::now();
+        let (answers, failure) = session.ask_together(&queries, each).await;
+        let mut left = quick.into_iter();
+        for ((answer, took), collector) in answers.into_iter().zip(left.by_ref()) {
+            collector.answered(asked, answer, took);
+        }
+        match failure {
+            Some(Failure::Broken(reason)) => return Err(reason),
+            Some(Failure::Refused(_)) => alone.extend(left.next()),
+            None => {}
+        }
+        quick = left.collect();
+    }
+    alone.extend(quick);
+    Ok(alone)
+}
+
 impl Source for Postgres {
-    async fn poll(&mut self, _now: SystemTime) -> Result<Families, Reason> {
+    async fn poll(&mut self, _now: SystemTime, out: &mut Draft) -> Result<(), Reason> {
         let started = Instant::now();
         self.connect().await?;
-        let session = self.session.as_ref().ok_or(Reason::Closed)?;
+        let session = self.session.as_mut().ok_or(Reason::Closed)?;
         let has_statements = session.has_statements();
         if !has_statements {
             self.statements.iter_mut().for_each(Collector::forget);
         }
+        let last_begin = started + self.last_begin;
         let statements = self.statements.iter_mut().filter(|_| has_statements);
-        let mut out = Families::default();
-        for collector in self.general.iter_mut().chain(statements) {
-            if collector.is_due(started) {
-                if started.elapsed() > self.last_begin {
-                    collector.skip();
-                } else {
-                    collector.ask(session).await?;
-                }
+        let due = self.general.iter_mut().chain(statements).filter(|collector| collector.is_due(started)).collect();
+        for collector in ask_quick(session, due, last_begin, self.together).await? {
+            if Instant::now() > last_begin {
+                collector.skip();
+            } else {
+                collector.ask(session).await?;
             }
-            collector.add_to(&mut out);
         }
-        self.accounts.step(started, &mut out).await;
-        Ok(out)
+        self.general.iter().chain(&self.statements).for_each(|collector| collector.add_to(out));
+        self.accounts.step(started, out).await;
+        Ok(())
     }
 
     /// What was asked on a connection that broke is asked anew on the next: the server may be another one by then.
@@ -134,7 +171,7 @@ impl Source for Postgres {
         self.general.iter_mut().chain(&mut self.statements).for_each(Collector::forget);
     }
 
-    fn status(&self, status: &Status, out: &mut Families) {
+    fn status(&self, status: &Status, out: &mut Draft) {
         let bit = |is: bool| if is { 1.0 } else { 0.0 };
         out.add(&UP, &[], bit(status.up()));
         out.add(&LAST_DURATION, &[], status.took.as_secs_f64());

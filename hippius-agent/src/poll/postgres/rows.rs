@@ -1,7 +1,7 @@
 //! Rows to samples.
 
 use super::query::Query;
-use crate::poll::family::Families;
+use crate::poll::draft::Draft;
 
 /// An answer that does not have the columns that were asked for, or text where a number should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub fn add<'r>(
     query: &Query,
     column: impl Fn(usize) -> Option<&'r str>,
     columns: usize,
-    out: &mut Families,
+    out: &mut Draft,
 ) -> Result<(), Malformed> {
     let first = query.labels.len();
     if columns != first + query.values.len() {
@@ -32,6 +32,7 @@ pub fn add<'r>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::poll::family::Families;
     use crate::poll::postgres::query::{Every, counter, gauge};
 
     static QUERY: Query = Query {
@@ -46,7 +47,7 @@ mod tests {
     };
 
     fn add_row(row: &[Option<&'static str>]) -> Result<Families, Malformed> {
-        let mut out = Families::default();
+        let mut out = Draft::default();
         add(&QUERY, |index| row.get(index).copied().flatten(), row.len(), &mut out).map(|()| out.finish())
     }
 

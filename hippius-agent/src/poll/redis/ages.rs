@@ -5,7 +5,7 @@ use super::link::Link;
 use super::oldest::Search;
 use super::watched::{Form, Watched};
 use crate::config::queues::Kind;
-use crate::poll::family::Families;
+use crate::poll::draft::Draft;
 use crate::poll::source::Reason;
 use redis::{Pipeline, Value};
 use serde::Deserialize;
@@ -20,7 +20,7 @@ struct Item {
 }
 
 /// Adds the age of each queue that has one. An empty queue has age 0.
-pub async fn add(out: &mut Families, link: &mut Link, watched: &mut [Watched], now_s: f64) -> Result<(), Reason> {
+pub async fn add(out: &mut Draft, link: &mut Link, watched: &mut [Watched], now_s: f64) -> Result<(), Reason> {
     for key in watched.iter_mut().filter(|key| key.queue) {
         let (Some(form), Some(size)) = (key.form, key.size) else { continue };
         let age_s = match form {

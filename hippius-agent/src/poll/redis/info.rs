@@ -3,7 +3,7 @@
 //! Format: lines of `name:value` ended by CRLF, sections after `#`
 //! (<https://redis.io/docs/latest/commands/info/>).
 
-use std::collections::HashMap;
+use std::cell::Cell;
 
 /// Commands with their own series. Redis 8 has about 400 with sub-commands; modules add some.
 const MOST_COMMANDS: usize = 800;
@@ -12,12 +12,17 @@ pub const MOST_ERRORS: usize = 50;
 const MOST_SLAVES: usize = 64;
 const MOST_DATABASES: usize = 1024;
 const MOST_FIELDS: usize = 1024;
+/// Of Redis 7 and 8, about.
+const ORDINARY_FIELDS: usize = 256;
 const MOST_QUANTILES: usize = 8;
 
 /// What `INFO` says.
 #[derive(Debug, Default)]
 pub struct Info<'a> {
-    fields: HashMap<&'a str, &'a str>,
+    /// Name and value, in the order of the reply.
+    fields: Vec<(&'a str, &'a str)>,
+    /// Where the field stands that was asked for last. Mostly the next one comes soon after it.
+    cursor: Cell<usize>,
     /// From `cmdstat_…`.
     pub commands: Vec<Command<'a>>,
     /// From `errorstat_…`: the error's first word and how often it was given.
@@ -77,12 +82,12 @@ impl<'a> Info<'a> {
     /// Reads a reply; lines that are not understood are left out. `None` where it is no reply to `INFO` at all.
     pub fn parse(text: &'a str) -> Option<Self> {
         let info = Self::parse_part(text);
-        info.fields.contains_key("redis_version").then_some(info)
+        info.field("redis_version").is_some().then_some(info)
     }
 
     /// Reads a reply that was asked for single sections.
     pub fn parse_part(text: &'a str) -> Self {
-        let mut info = Self::default();
+        let mut info = Self { fields: Vec::with_capacity(ORDINARY_FIELDS), ..Self::default() };
         for line in text.lines() {
             let Some((name, value)) = line.split_once(':').filter(|_| !line.starts_with('#')) else { continue };
             info.line(name, value);
@@ -92,12 +97,20 @@ impl<'a> Info<'a> {
 
     /// The text of a field.
     pub fn text(&self, name: &str) -> &'a str {
-        self.fields.get(name).copied().unwrap_or_default()
+        self.field(name).unwrap_or_default()
     }
 
     /// The number of a field; `ok` is 1 and `err` is 0.
     pub fn number(&self, name: &str) -> Option<f64> {
-        number(self.fields.get(name)?)
+        number(self.field(name)?)
+    }
+
+    fn field(&self, name: &str) -> Option<&'a str> {
+        let (before, after) = self.fields.split_at_checked(self.cursor.get())?;
+        let found = after.iter().chain(before).position(|(known, _)| *known == name)?;
+        let at = (before.len() + found) % self.fields.len().max(1);
+        self.cursor.set(at);
+        self.fields.get(at).map(|(_, value)| *value)
     }
 
     fn line(&mut self, name: &'a str, value: &'a str) {
@@ -117,7 +130,7 @@ impl<'a> Info<'a> {
         } else if is_numbered(name, "db") {
             push(&mut self.databases, MOST_DATABASES, Database::parse(name, value));
         } else if self.fields.len() < MOST_FIELDS {
-            self.fields.insert(name, value);
+            self.fields.push((name, value));
         }
     }
 }

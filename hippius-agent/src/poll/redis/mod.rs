@@ -21,13 +21,15 @@ mod values;
 mod watched;
 
 use self::families as f;
-use super::family::{Families, Spec};
+use super::draft::Draft;
+use super::family::Spec;
 use super::source::{Reason, Source, Status};
 use crate::config::RedisTarget;
 use crate::version;
 use info::Info;
 use link::{Link, refusal};
 use questions::{Answers, Extras};
+use std::borrow::Cow;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::task::AbortHandle;
 use watched::Watched;
@@ -129,7 +131,7 @@ impl Redis {
         }
     }
 
-    fn add_settings(&mut self, out: &mut Families, answers: &Answers) {
+    fn add_settings(&mut self, out: &mut Draft, answers: &Answers) {
         if answers.config_asked {
             let number = |name| answers.config.iter().find(|(key, _)| key == name)?.1.parse::<f64>().ok();
             self.settings = Some(Settings {
@@ -147,7 +149,7 @@ impl Redis {
         }
     }
 
-    fn add_swept(&self, out: &mut Families) {
+    fn add_swept(&self, out: &mut Draft) {
         if self.sweeping.is_none() {
             return;
         }
@@ -182,7 +184,7 @@ impl Redis {
 }
 
 impl Source for Redis {
-    async fn poll(&mut self, now: SystemTime) -> Result<Families, Reason> {
+    async fn poll(&mut self, now: SystemTime, out: &mut Draft) -> Result<(), Reason> {
         if let Some(config) = self.sweeper.take() {
             let task = tokio::spawn(sweep::run(config, self.results.clone()));
             self.sweeping = Some(Sweeping(task.abort_handle()));
@@ -190,24 +192,25 @@ impl Source for Redis {
         let asked = self.settings.and_then(|settings| settings.asked);
         self.extras.config_due = asked.is_none_or(|asked| asked.elapsed() > CONFIG_INTERVAL);
         let answers = questions::ask(&mut self.link, &mut self.extras, &mut self.watched).await?;
-        let text = String::from_utf8_lossy(&answers.info);
+        // The check alone is much faster than the search for what is no text, of which there is hardly ever any.
+        let text =
+            std::str::from_utf8(&answers.info).map_or_else(|_| String::from_utf8_lossy(&answers.info), Cow::Borrowed);
         let info = Info::parse(&text).ok_or(Reason::Malformed)?;
         self.extras.learn(&info);
 
-        let mut out = Families::default();
-        self.add_settings(&mut out, &answers);
+        self.add_settings(out, &answers);
         let start_time = self.start_time(&info, now);
         let databases = self.settings.and_then(|settings| settings.databases);
-        values::add_info(&mut out, &info, start_time, databases);
-        answers.add(&mut out);
+        values::add_info(out, &info, start_time, databases);
+        answers.add(out);
         let now_s = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        ages::add(&mut out, &mut self.link, &mut self.watched, now_s).await?;
+        ages::add(out, &mut self.link, &mut self.watched, now_s).await?;
         let home = self.link.db();
         for watched in &mut self.watched {
-            watched.add(&mut out, home);
+            watched.add(out, home);
         }
-        self.add_swept(&mut out);
-        Ok(out)
+        self.add_swept(out);
+        Ok(())
     }
 
     fn disconnect(&mut self) {
@@ -217,7 +220,7 @@ impl Source for Redis {
         self.settings = None;
     }
 
-    fn status(&self, status: &Status, out: &mut Families) {
+    fn status(&self, status: &Status, out: &mut Draft) {
         out.add(&f::UP, &[], f64::from(u8::from(status.up())));
         let reason = status.failed.map_or("", Reason::as_str);
         out.add(&f::LAST_ERROR, &[reason], f64::from(u8::from(status.failed.is_some())));

@@ -5,7 +5,7 @@ use super::info::Info;
 use super::link::Link;
 use super::watched::Watched;
 use super::{refused, values};
-use crate::poll::family::Families;
+use crate::poll::draft::Draft;
 use crate::poll::source::Reason;
 use redis::{Cmd, Pipeline, Value};
 
@@ -211,7 +211,7 @@ impl Answers {
     }
 
     /// Adds everything but `INFO` and the settings.
-    pub fn add(&self, out: &mut Families) {
+    pub fn add(&self, out: &mut Draft) {
         if let Some(length) = self.slowlog_length {
             out.add(&f::SLOWLOG_LENGTH, &[], length as f64);
         }

@@ -3,14 +3,14 @@
 use super::families as f;
 use super::fields::FIELDS;
 use super::info::{Command, Info};
-use crate::poll::family::Families;
+use crate::poll::draft::Draft;
 use std::collections::HashMap;
 
 /// Redis' default number of databases is 16; more than this are not padded.
 const MOST_DATABASES: u64 = 256;
 
 /// Everything that stands in `INFO`. `databases` is the number of databases where the server has told it.
-pub fn add_info(out: &mut Families, info: &Info<'_>, start_time: f64, databases: Option<u64>) {
+pub fn add_info(out: &mut Draft, info: &Info<'_>, start_time: f64, databases: Option<u64>) {
     for field in FIELDS {
         if let Some(number) = info.number(field.name) {
             out.add(&field.spec, &[], number * field.scale);
@@ -37,7 +37,7 @@ pub fn add_info(out: &mut Families, info: &Info<'_>, start_time: f64, databases:
     }
 }
 
-fn add_commands(out: &mut Families, info: &Info<'_>) {
+fn add_commands(out: &mut Draft, info: &Info<'_>) {
     for Command { name, calls, usec, rejected, failed } in &info.commands {
         out.add(&f::COMMANDS, &[name], *calls);
         out.add(&f::COMMANDS_DURATION, &[name], usec / 1e6);
@@ -60,7 +60,7 @@ fn add_commands(out: &mut Families, info: &Info<'_>) {
 }
 
 /// A database without keys is not in `INFO`; zero is what a dashboard wants to see for it.
-fn add_databases(out: &mut Families, info: &Info<'_>, databases: Option<u64>) {
+fn add_databases(out: &mut Draft, info: &Info<'_>, databases: Option<u64>) {
     let mut add = |name: &str, keys, expires| {
         out.add(&f::DB_KEYS, &[name], keys);
         out.add(&f::DB_KEYS_EXPIRING, &[name], expires);
@@ -81,7 +81,7 @@ fn add_databases(out: &mut Families, info: &Info<'_>, databases: Option<u64>) {
     }
 }
 
-fn add_replica(out: &mut Families, info: &Info<'_>) {
+fn add_replica(out: &mut Draft, info: &Info<'_>) {
     let master = [info.text("master_host"), info.text("master_port")];
     out.add(&f::SLAVE_INFO, &[master[0], master[1], info.text("slave_read_only")], 1.0);
     out.add(&f::MASTER_LINK_UP, &master, if info.text("master_link_status") == "up" { 1.0 } else { 0.0 });
@@ -98,7 +98,7 @@ fn add_replica(out: &mut Families, info: &Info<'_>) {
 }
 
 /// `CLUSTER INFO`: the same form as `INFO`, without sections.
-pub fn add_cluster(out: &mut Families, text: &str) {
+pub fn add_cluster(out: &mut Draft, text: &str) {
     for line in text.lines() {
         let Some((name, value)) = line.split_once(':') else { continue };
         let family = match name {
@@ -129,7 +129,7 @@ mod tests {
         let text = "redis_version:7.0.15\r\nrole:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6379\r\n\
             master_link_status:up\r\nmaster_last_io_seconds_ago:3\r\nslave_read_only:1\r\nlatest_fork_usec:250\r\n\
             cmdstat_get:calls=2,usec=10\r\nlatency_percentiles_usec_get:p50=5.0\r\ndb1:keys=1,expires=0,avg_ttl=1500\r\n";
-        let mut out = Families::default();
+        let mut out = Draft::default();
         add_info(&mut out, &Info::parse(text).expect("a reply"), 7.0, Some(2));
         add_cluster(&mut out, "cluster_state:ok\r\ncluster_slots_fail:3\r\n");
         let out = out.finish();

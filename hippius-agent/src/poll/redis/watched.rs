@@ -5,7 +5,7 @@ use super::oldest::Bracket;
 use super::profile;
 use crate::config::RedisTarget;
 use crate::config::queues::{Kind, queues};
-use crate::poll::family::Families;
+use crate::poll::draft::Draft;
 use redis::{Cmd, Value};
 
 /// A key that is looked at in every poll.
@@ -117,7 +117,7 @@ impl Watched {
     }
 
     /// Adds what the poll has found, and forgets it.
-    pub fn add(&mut self, out: &mut Families, home: i64) {
+    pub fn add(&mut self, out: &mut Draft, home: i64) {
         let (size, memory) = (self.size.take(), self.memory.take());
         if self.queue {
             if let Some(size) = size {

@@ -7,6 +7,21 @@ const CLIENT: &[&str] = &["application_name", "state"];
 const MODE: &[&str] = &["datname", "mode"];
 
 pub(super) static QUERIES: &[Query] = &[
+    // Before all that look at tables: what they have locked stays so until the end of the message that they are in.
+    Query {
+        collector: "locks",
+        every: Every::Poll,
+        labels: MODE,
+        values: &[&[gauge("pg_locks_count", MODE, "Locks that are held or waited for.")]],
+        sql: &[(
+            13,
+            "SELECT d.datname, m.mode, coalesce(l.count, 0) FROM pg_database d CROSS JOIN (VALUES \
+             ('accesssharelock'), ('rowsharelock'), ('rowexclusivelock'), ('shareupdateexclusivelock'), \
+             ('sharelock'), ('sharerowexclusivelock'), ('exclusivelock'), ('accessexclusivelock'), ('sireadlock')) \
+             m(mode) LEFT JOIN (SELECT database, lower(mode) AS mode, count(*) AS count FROM pg_locks \
+             WHERE database IS NOT NULL GROUP BY 1, 2) l ON l.database = d.oid AND l.mode = m.mode",
+        )],
+    },
     Query {
         collector: "stat_activity",
         every: Every::Poll,
@@ -45,20 +60,6 @@ pub(super) static QUERIES: &[Query] = &[
              n AS (SELECT name, row_number() OVER (ORDER BY count(*) DESC, name) AS place FROM c GROUP BY name) \
              SELECT CASE WHEN n.place <= {applications} THEN c.name ELSE '__other__' END, c.state, count(*) \
              FROM c JOIN n USING (name) GROUP BY 1, 2",
-        )],
-    },
-    Query {
-        collector: "locks",
-        every: Every::Poll,
-        labels: MODE,
-        values: &[&[gauge("pg_locks_count", MODE, "Locks that are held or waited for.")]],
-        sql: &[(
-            13,
-            "SELECT d.datname, m.mode, coalesce(l.count, 0) FROM pg_database d CROSS JOIN (VALUES \
-             ('accesssharelock'), ('rowsharelock'), ('rowexclusivelock'), ('shareupdateexclusivelock'), \
-             ('sharelock'), ('sharerowexclusivelock'), ('exclusivelock'), ('accessexclusivelock'), ('sireadlock')) \
-             m(mode) LEFT JOIN (SELECT database, lower(mode) AS mode, count(*) AS count FROM pg_locks \
-             WHERE database IS NOT NULL GROUP BY 1, 2) l ON l.database = d.oid AND l.mode = m.mode",
         )],
     },
     Query {

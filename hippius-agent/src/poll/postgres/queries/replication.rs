@@ -32,7 +32,7 @@ pub(super) static QUERIES: &[Query] = &[
             13,
             "SELECT CASE WHEN NOT pg_is_in_recovery() THEN 0 \
              WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
-             ELSE greatest(0, extract(epoch FROM now() - pg_last_xact_replay_timestamp())) END, \
+             ELSE greatest(0, extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())) END, \
              pg_is_in_recovery()::int",
         )],
     },

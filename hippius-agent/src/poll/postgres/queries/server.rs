@@ -5,10 +5,11 @@ use crate::poll::postgres::query::{Every, Query, gauge, untyped};
 const VERSION: &[&str] = &["version", "short_version"];
 const ROLE: &[&str] = &["rolname"];
 
+// None of it changes often, and the first two not at all as long as the connection is there.
 pub(super) static QUERIES: &[Query] = &[
     Query {
         collector: "static",
-        every: Every::Poll,
+        every: Every::Slow,
         labels: VERSION,
         values: &[&[untyped("pg_static", VERSION, "Always 1; version of the server.")]],
         // The exporter writes three numbers, of which the last is always 0 since version 10.
@@ -16,7 +17,7 @@ pub(super) static QUERIES: &[Query] = &[
     },
     Query {
         collector: "postmaster",
-        every: Every::Poll,
+        every: Every::Slow,
         labels: &[],
         values: &[&[gauge("pg_postmaster_start_time_seconds", &[], "When the server started, in seconds since 1970.")]],
         sql: &[(13, "SELECT extract(epoch FROM pg_postmaster_start_time())")],

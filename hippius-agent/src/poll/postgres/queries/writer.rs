@@ -149,7 +149,7 @@ pub(super) static QUERIES: &[Query] = &[
         ],
         sql: &[(
             13,
-            "SELECT archived_count, failed_count, extract(epoch FROM now() - last_archived_time) FROM pg_stat_archiver",
+            "SELECT archived_count, failed_count, extract(epoch FROM clock_timestamp() - last_archived_time) FROM pg_stat_archiver",
         )],
     },
     Query {

@@ -1,0 +1,116 @@
+//! Several quick queries in one message, so that a poll costs one round trip instead of one for each.
+//!
+//! The server works through the message statement by statement and sends all answers at once. Between two queries it is
+//! asked for the time, which tells how long each one took. A statement that is refused ends the message; the answers
+//! before it are good, and whoever asks goes on with the queries after it
+//! (<https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT>).
+
+use super::query::Query;
+use super::rows::{self, Malformed};
+use crate::poll::draft::Draft;
+use crate::poll::family::Families;
+use std::fmt::Write as _;
+use std::time::Duration;
+use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
+
+const CLOCK: &str = "SELECT extract(epoch FROM clock_timestamp())";
+
+/// Writes the message. Since PostgreSQL 13 the time limit is that of each statement, not of the message; it ends with
+/// the message.
+pub fn write<'t>(out: &mut String, each: Duration, queries: impl Iterator<Item = &'t str>) {
+    out.clear();
+    // What cannot be written to a string is written nowhere.
+    let _ = write!(out, "SET LOCAL statement_timeout = {}; {CLOCK}", each.as_millis().max(1));
+    for query in queries {
+        for part in ["; ", query, "; ", CLOCK] {
+            out.push_str(part);
+        }
+    }
+}
+
+/// The answer as far as it was read.
+pub struct Reading<'q> {
+    queries: &'q [&'static Query],
+    /// Statements that are done.
+    done: usize,
+    /// The server's clock before the query whose answer comes next, in seconds.
+    clock: Option<f64>,
+    /// What the clock says in the answer that is being read.
+    now: Option<f64>,
+    /// The query's answer, until it is known how long it took.
+    answer: Option<Families>,
+    answers: Vec<(Families, Duration)>,
+}
+
+enum Statement {
+    Setting,
+    Clock,
+    Query(&'static Query),
+}
+
+impl<'q> Reading<'q> {
+    /// Of a message with these queries.
+    pub fn new(queries: &'q [&'static Query]) -> Self {
+        let answers = Vec::with_capacity(queries.len());
+        Self { queries, done: 0, clock: None, now: None, answer: None, answers }
+    }
+
+    /// Takes the next part of the answer. `draft` is empty at first, and is used for nothing else meanwhile.
+    pub fn take(&mut self, message: &SimpleQueryMessage, draft: &mut Draft) -> Result<(), Malformed> {
+        match message {
+            SimpleQueryMessage::Row(row) => self.row(row, draft),
+            SimpleQueryMessage::CommandComplete(_) => self.end(draft),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the server works on the queries themselves, or has done so.
+    pub fn has_begun(&self) -> bool {
+        self.clock.is_some()
+    }
+
+    /// The answers of the first queries, each with the time that it took.
+    pub fn answers(self) -> Vec<(Families, Duration)> {
+        self.answers
+    }
+
+    fn statement(&self) -> Option<Statement> {
+        match self.done {
+            0 => Some(Statement::Setting),
+            odd if odd % 2 == 1 => Some(Statement::Clock),
+            even => self.queries.get(even / 2 - 1).map(|query| Statement::Query(query)),
+        }
+    }
+
+    fn row(&mut self, row: &SimpleQueryRow, draft: &mut Draft) -> Result<(), Malformed> {
+        match self.statement() {
+            Some(Statement::Query(query)) => {
+                rows::add(query, |index| row.try_get(index).ok().flatten(), row.len(), draft)
+            }
+            Some(Statement::Clock) => {
+                let text = row.try_get(0).ok().flatten().ok_or(Malformed)?;
+                self.now = Some(text.parse().map_err(|_| Malformed)?);
+                Ok(())
+            }
+            Some(Statement::Setting) | None => Err(Malformed),
+        }
+    }
+
+    fn end(&mut self, draft: &mut Draft) -> Result<(), Malformed> {
+        match self.statement().ok_or(Malformed)? {
+            Statement::Setting => {}
+            Statement::Query(_) => self.answer = Some(draft.finish()),
+            Statement::Clock => {
+                let now = self.now.take().ok_or(Malformed)?;
+                if let (Some(answer), Some(before)) = (self.answer.take(), self.clock) {
+                    // A clock that was set back meanwhile has measured nothing.
+                    let took = Duration::try_from_secs_f64(now - before).unwrap_or_default();
+                    self.answers.push((answer, took));
+                }
+                self.clock = Some(now);
+            }
+        }
+        self.done += 1;
+        Ok(())
+    }
+}
