@@ -120,6 +120,43 @@ fn a_wrong_password_and_a_full_server_are_named_and_heal() {
     });
 }
 
+#[test]
+fn a_query_that_is_refused_or_held_up_takes_only_its_own_values_with_it() {
+    lab::with_agent("postgres-refused-query", |lab| {
+        let good = Postgres::start(&lab.workdir)?;
+        let config = Config::new().section(&polled::postgres("good", &good.monitor()?, ""));
+        let agent = lab.agent(&config)?;
+        let failed = |metrics: &Metrics| {
+            let by = metrics.by("pg_scrape_collector_success", &[], "collector");
+            by.into_iter().filter(|(_, success)| *success == 0).map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        // All others are newer than the fault.
+        let only = |wanted: &[&str]| {
+            polled::settle(&agent, "postgres/good", "who fails", |metrics| is_up(metrics) && failed(metrics) == wanted)?;
+            let all = polled::fresh(&agent, "postgres/good", POLLS)?;
+            ensure!(failed(&all) == wanted, "{:?} fail, and not {wanted:?}", failed(&all));
+            let shown = all.select("pg_stat_archiver_archived_count", &[]).count();
+            ensure!(shown == usize::from(wanted.is_empty()), "{shown} values of the archiver");
+            let connections = good.number("SHOW max_connections")?;
+            ensure!(all.sum_f64("pg_settings_max_connections", &[]) == connections, "settings");
+            Ok(())
+        };
+        only(&[])?;
+        good.sql("REVOKE SELECT ON pg_catalog.pg_stat_archiver FROM PUBLIC")?;
+        only(&["stat_archiver"])?;
+        good.sql("GRANT SELECT ON pg_catalog.pg_stat_archiver TO PUBLIC")?;
+        only(&[])?;
+        let mut psql = good.client("psql");
+        let lock = "BEGIN; LOCK TABLE pg_catalog.pg_stat_archiver IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)";
+        psql.args(["-X", &good.url(), "-c", lock]);
+        let holder = Process::spawn("holder", psql, &lab.workdir)?;
+        only(&["stat_archiver"])?;
+        good.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'")?;
+        drop(holder);
+        only(&[])
+    });
+}
+
 /// What a server says to each connection before it goes silent or away.
 fn hostile(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
