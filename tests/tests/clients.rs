@@ -11,7 +11,7 @@ use hippius_tests::calls::{self, Calls};
 use hippius_tests::config::Config;
 use hippius_tests::lab::{self, Lab};
 use hippius_tests::servers::nginx::Nginx;
-use hippius_tests::{process, python, wait};
+use hippius_tests::{proc, process, python, wait};
 
 const SCRIPT: &str = "[[client]]\nname = \"script\"\nprocess = \"client.sh\"";
 
@@ -108,26 +108,33 @@ fn a_client_by_descent_stays_one_until_its_parent_is_none() {
         let script = client_script(lab, &format!("sh -c \"{}\"\n:\n", calls.join("; ")))?;
         let config = Config::with_calls().capture("discover = false");
         let client = config.clone().section(SCRIPT);
+        let mut older = Command::new(&script).stdin(Stdio::piped()).spawn()?;
+        let mut go_older = older.stdin.take().context("a pipe")?;
+        wait::until("the older one's child", wait::WIDE, || proc::children(older.id()).first().copied())?;
         let agent = lab.agent(&client)?;
+        go_older.write_all(b"go\n")?;
+        calls::as_logged(lab, &agent, &nginx, 1)?;
         let mut script = Command::new(script).stdin(Stdio::piped()).spawn()?;
         let mut go = script.stdin.take().context("a pipe")?;
         let address = nginx.server.address().to_string();
         go.write_all(b"go\n")?;
-        calls::as_logged(lab, &agent, &nginx, 1)?;
+        calls::as_logged(lab, &agent, &nginx, 2)?;
         reload(&agent, 1, client.section("[[peer]]\nname = \"other\"\nport = 1").text())?;
         go.write_all(b"go\n")?;
-        let counted = Calls::logged(&nginx.log(2)?);
+        let counted = Calls::logged(&nginx.log(3)?);
         calls::exactly(lab, &agent, &address, &counted)?;
         let nobody = "[[client]]\nname = \"nobody\"\nprocess = \"nobody\"";
         reload(&agent, 2, config.clone().section(nobody).text())?;
         go.write_all(b"go\n")?;
         ensure!(script.wait()?.success(), "a call failed");
-        ensure!(nginx.log(3)?.len() == 3, "the rig's own counts differ");
+        ensure!(nginx.log(4)?.len() == 4, "the rig's own counts differ");
         // A call that nobody asks for comes before one that is asked for, and is not counted with it.
         reload(&agent, 3, config.section("[[client]]\nname = \"c\"\nprocess = \"other-curl\"").text())?;
         process::run(Command::new("sh").args(["-c", &call(&other, &nginx, "k1?again")]))?;
-        let log: Vec<_> = nginx.log(4)?.into_iter().filter(|line| !line.uri.ends_with("?last")).collect();
+        let log: Vec<_> = nginx.log(5)?.into_iter().filter(|line| !line.uri.ends_with("?last")).collect();
         calls::exactly(lab, &agent, &address, &Calls::logged(&log))?;
+        drop(go_older);
+        older.wait()?;
         Ok(())
     });
 }

@@ -132,7 +132,9 @@ fn a_query_that_is_refused_or_held_up_takes_only_its_own_values_with_it() {
         };
         // All others are newer than the fault.
         let only = |wanted: &[&str]| {
-            polled::settle(&agent, "postgres/good", "who fails", |metrics| is_up(metrics) && failed(metrics) == wanted)?;
+            polled::settle(&agent, "postgres/good", "who fails", |metrics| {
+                is_up(metrics) && failed(metrics) == wanted
+            })?;
             let all = polled::fresh(&agent, "postgres/good", POLLS)?;
             ensure!(failed(&all) == wanted, "{:?} fail, and not {wanted:?}", failed(&all));
             let shown = all.select("pg_stat_archiver_archived_count", &[]).count();

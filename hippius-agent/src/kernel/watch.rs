@@ -82,7 +82,8 @@ impl Watch {
             watch.clients = process::with_descendants(&servers);
         }
         if !config.clients.is_empty() {
-            watch.clients.extend(process::all().into_iter().filter(|pid| is_client(config, *pid)));
+            let named: Vec<u32> = process::all().into_iter().filter(|pid| is_client(config, *pid)).collect();
+            watch.clients.extend(process::with_descendants(&named));
         }
         watch.clients.retain(|pid| *pid != std::process::id());
         watch
