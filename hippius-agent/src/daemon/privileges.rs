@@ -3,12 +3,11 @@
 use caps::{CapSet, Capability, CapsHashSet};
 
 /// What is left to do after attach: reading maps (before 6.x every `bpf()` call asks for it), names of processes,
-/// sockets of other network namespaces, the nice value of the capturing thread, a port below 1024.
-const KEPT: [Capability; 5] = [
+/// sockets of other network namespaces, a port below 1024.
+const KEPT: [Capability; 4] = [
     Capability::CAP_BPF,
     Capability::CAP_DAC_READ_SEARCH,
     Capability::CAP_NET_BIND_SERVICE,
-    Capability::CAP_SYS_NICE,
     Capability::CAP_SYS_PTRACE,
 ];
 
