@@ -29,7 +29,7 @@ fn config(nginx: &Nginx) -> Config {
         .service("nginx", nginx.server.port)
         .section("[[client]]\nname = \"python\"\ncommand = \"*tls_client.py*\"")
         .section("[[client]]\nname = \"node\"\ncommand = \"*tls_client.js*\"")
-        .section("[[client]]\nname = \"curl\"\nprocess = \"curl\"\ncommand = \"*/mark/*\"")
+        .section(&format!("[[client]]\nname = \"curl\"\nprocess = \"curl\"\ncommand = \"*:{}/*\"", nginx.server.port))
 }
 
 fn with_nginx(name: &str, test: impl FnOnce(&Lab, &Nginx, &Agent) -> Result<()>) {
