@@ -7,7 +7,7 @@
 //!
 //! Around them stand [`cli`] and [`config`] (what the operator says), [`connect`] (TLS, addresses of Postgres),
 //! [`daemon`] and [`reload`] (the life of the process), [`check`] (what this host can do), [`top`] (a running agent in a
-//! terminal), [`logging`] and [`version`].
+//! terminal), [`escape`] (label values), [`logging`] and [`version`].
 
 pub mod attribute;
 pub mod check;
@@ -18,6 +18,7 @@ pub mod connect;
 pub mod connection;
 pub mod daemon;
 pub mod decode;
+pub mod escape;
 pub mod exchange;
 pub mod export;
 pub mod kernel;

@@ -11,6 +11,7 @@ use hippius_common::started::{Program, Run, Started};
 use crate::config::Config;
 use crate::kernel::clients::Answers;
 use crate::kernel::process;
+use crate::kernel::record::text;
 
 /// Answers that are kept for connections that are still to be told of. A connection is told of when it has moved its first
 /// bytes, or has ended.
@@ -110,11 +111,6 @@ fn decide(config: &Config, program: &Program, whole: impl FnOnce(Run) -> Option<
     } else {
         Decision::Other
     }
-}
-
-/// Up to the first zero.
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::privileges;
 use crate::config::Config;
 use crate::kernel::loader::Probes;
 use crate::kernel::process;
+use crate::kernel::record::text;
 use crate::kernel::tls::programs::Answers;
 use crate::kernel::tls::watcher::{Status, Watcher};
 use crate::record::agent::AgentMetrics;
@@ -60,12 +61,12 @@ impl Tls {
     /// A process uses a probed library and was not seen before. Says whether its sessions are followed; `client` is for
     /// certain.
     pub fn answer(&mut self, config: &Config, asked: &Asked, client: bool) -> bool {
-        let name = asked.comm.split(|byte| *byte == 0).next().unwrap_or_default();
-        let comm = String::from_utf8_lossy(name);
-        let (_, executable) = process::names(asked.tgid);
-        let command = process::command(asked.tgid);
-        let client = client || config.client_of(Some(&comm), executable.as_deref(), command.as_deref()).is_some();
-        let followed = client && asked.tgid != std::process::id();
+        let is_meant = || {
+            let (_, executable) = process::names(asked.tgid);
+            let command = process::command(asked.tgid);
+            config.client_of(Some(&*text(&asked.comm)), executable.as_deref(), command.as_deref()).is_some()
+        };
+        let followed = asked.tgid != std::process::id() && (client || is_meant());
         if let Err(error) = self.answers.give(asked.tgid, followed) {
             tracing::warn!(tgid = asked.tgid, "cannot say whether its TLS sessions are followed: {error}");
         }

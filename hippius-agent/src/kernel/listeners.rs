@@ -4,6 +4,7 @@
 //! Which process holds a socket is known only where its descriptors may be read (`CAP_SYS_PTRACE`, or the same user);
 //! elsewhere it is `None`.
 
+use super::process;
 use crate::config::Candidate;
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -183,14 +184,9 @@ pub struct Names {
 fn names(proc: &Path, pid: Option<u32>) -> Names {
     let process = pid.map(|pid| proc.join(pid.to_string()));
     let comm = process.as_ref().and_then(|process| std::fs::read_to_string(process.join("comm")).ok());
-    let executable = process.as_ref().and_then(|process| std::fs::read_link(process.join("exe")).ok());
     Names {
         comm: comm.map(|comm| comm.trim_end_matches('\n').to_owned()),
-        executable: executable.and_then(|path| {
-            let name = path.file_name()?.to_str()?;
-            // An executable that was replaced while it runs, by an upgrade for one.
-            Some(name.strip_suffix(" (deleted)").unwrap_or(name).to_owned())
-        }),
+        executable: process.and_then(|process| process::executable(&process.join("exe"))),
     }
 }
 

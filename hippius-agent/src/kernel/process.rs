@@ -1,6 +1,7 @@
 //! Processes, as far as `/proc` tells.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 /// `comm` and the name of the executable's file.
 pub fn names(pid: u32) -> (Option<String>, Option<String>) {
@@ -10,9 +11,17 @@ pub fn names(pid: u32) -> (Option<String>, Option<String>) {
     (comm, executable)
 }
 
+/// File name of the executable that a link such as `/proc/PID/exe` leads to. Of one that was replaced while it runs, by an
+/// upgrade for one, the kernel says that it is deleted.
+pub fn executable(link: &Path) -> Option<String> {
+    let path = std::fs::read_link(link).ok()?;
+    let name = path.file_name()?.to_str()?;
+    Some(name.strip_suffix(" (deleted)").unwrap_or(name).to_owned())
+}
+
 /// Whether a process of this number runs.
 pub fn exists(pid: u32) -> bool {
-    std::path::Path::new(&format!("/proc/{pid}")).exists()
+    Path::new(&format!("/proc/{pid}")).exists()
 }
 
 /// The command line, arguments separated by spaces. It may hold secrets: to be matched, and not to be shown.

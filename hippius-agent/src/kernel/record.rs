@@ -78,7 +78,12 @@ pub fn socket_name(named: &Named) -> Cow<'_, str> {
     if name.first() == Some(&0) {
         return Cow::Owned(String::from_utf8_lossy(name).replace('\0', "@"));
     }
-    String::from_utf8_lossy(name.split(|byte| *byte == 0).next().unwrap_or_default())
+    text(name)
+}
+
+/// A text of the kernel's, which ends at the first zero, or with the bytes.
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next().unwrap_or_default())
 }
 
 /// One record, a view into the ring.

@@ -78,12 +78,12 @@ impl Watch {
             }
         }
         servers.extend(unix_servers(config, &mut containers));
-        if config.capture.outbound {
-            watch.clients = process::with_descendants(&servers);
-        }
+        let mut roots = if config.capture.outbound { servers } else { Vec::new() };
         if !config.clients.is_empty() {
-            let named: Vec<u32> = process::all().into_iter().filter(|pid| is_client(config, *pid)).collect();
-            watch.clients.extend(process::with_descendants(&named));
+            roots.extend(process::all().into_iter().filter(|pid| is_client(config, *pid)));
+        }
+        if !roots.is_empty() {
+            watch.clients = process::with_descendants(&roots);
         }
         watch.clients.retain(|pid| *pid != std::process::id());
         watch

@@ -4,6 +4,7 @@
 //! and nothing is allocated.
 
 use super::family::{Families, Sample, Spec};
+use crate::escape::push_label_value;
 use ahash::AHashMap;
 
 /// Bytes of a label value; the rest is cut off.
@@ -51,7 +52,7 @@ impl Draft {
             }
             text.push_str(name);
             text.push_str("=\"");
-            push_escaped(text, value);
+            push_label_value(text, cut(value));
             text.push('"');
         }
         match u32::try_from(text.len()) {
@@ -123,25 +124,9 @@ impl Draft {
     }
 }
 
-/// Appends a label value as the text format wants it.
-fn push_escaped(out: &mut String, value: &str) {
-    let mut cut = value.len().min(LONGEST_VALUE);
-    while !value.is_char_boundary(cut) {
-        cut -= 1;
-    }
-    let value = &value[..cut];
-    if !value.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
-        out.push_str(value);
-        return;
-    }
-    for c in value.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '"' => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
-            other => out.push(other),
-        }
-    }
+/// The beginning of a value that is too long, up to a character's end.
+fn cut(value: &str) -> &str {
+    value.get(..value.floor_char_boundary(LONGEST_VALUE)).unwrap_or(value)
 }
 
 #[cfg(test)]

@@ -142,12 +142,14 @@ pub fn tcp_sendmsg_stream(ctx: FExitContext) -> i32 {
     0
 }
 
+/// The first argument: a `struct sock`.
 #[inline(always)]
-fn socket(ctx: &FExitContext) -> Socket {
+pub(super) fn socket(ctx: &FExitContext) -> Socket {
     flows::socket(ctx.arg::<*const u8>(0))
 }
 
+/// The second and the third: a `struct msghdr`, and the bytes that it asks for.
 #[inline(always)]
-fn message(ctx: &FExitContext) -> Message {
+pub(super) fn message(ctx: &FExitContext) -> Message {
     Message { header: Kernel(ctx.arg::<*const u8>(1)), requested: ctx.arg::<u64>(2) }
 }

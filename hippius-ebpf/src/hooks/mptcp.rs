@@ -3,11 +3,8 @@
 use aya_ebpf::macros::fexit;
 use aya_ebpf::programs::FExitContext;
 
+use super::message::{message, socket};
 use super::runs::{self, NO_TRAFFIC, family};
-use crate::flows;
-use crate::kernel::fields::Kernel;
-use crate::kernel::message::Message;
-use crate::kernel::socket::Socket;
 
 /// match-proto: int mptcp_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags), since 6.18
 #[fexit(function = "mptcp_recvmsg")]
@@ -63,14 +60,4 @@ pub fn mptcp_recvmsg_on(ctx: FExitContext) -> i32 {
 pub fn mptcp_sendmsg_on(ctx: FExitContext) -> i32 {
     runs::go_on::<true, { family::MPTCP }>(&ctx, socket(&ctx));
     0
-}
-
-#[inline(always)]
-fn socket(ctx: &FExitContext) -> Socket {
-    flows::socket(ctx.arg::<*const u8>(0))
-}
-
-#[inline(always)]
-fn message(ctx: &FExitContext) -> Message {
-    Message { header: Kernel(ctx.arg::<*const u8>(1)), requested: ctx.arg::<u64>(2) }
 }

@@ -3,10 +3,10 @@
 use aya_ebpf::macros::{fentry, fexit};
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 
+use super::message::message;
 use super::runs::{self, NO_TRAFFIC, family};
 use crate::flows;
 use crate::kernel::fields::{HAS_STORAGE, Kernel, SOCKET_SK};
-use crate::kernel::message::Message;
 use crate::kernel::socket::Socket;
 use crate::origin::KernelPages;
 use crate::storage;
@@ -100,9 +100,4 @@ fn pages<const SEND: bool>(socket: Socket, result: i32) -> i32 {
 fn socket(of: *const u8) -> Option<Socket> {
     let socket = Socket(Kernel(of).follow(&SOCKET_SK));
     if socket.0.is_null() { None } else { Some(socket) }
-}
-
-#[inline(always)]
-fn message(ctx: &FExitContext) -> Message {
-    Message { header: Kernel(ctx.arg::<*const u8>(1)), requested: ctx.arg::<u64>(2) }
 }

@@ -14,7 +14,7 @@ const STAGES: [&str; 8] = ["kernel", "decode", "connection", "exchange", "attrib
 const POLL: &str = "poll";
 
 /// Every stage may use these; they use no stage.
-const SHARED: [&str; 3] = ["config", "connect", "version"];
+const SHARED: [&str; 4] = ["config", "connect", "escape", "version"];
 
 /// These see everything and put it together.
 const WIRING: [&str; 10] = ["lib", "main", "bin", "cli", "logging", "reload", "pipeline", "daemon", "check", "top"];

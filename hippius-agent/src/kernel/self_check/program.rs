@@ -1,7 +1,7 @@
 //! A program that the agent starts: its own, which says its version and ends.
 
-use std::fs;
 use std::io;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -10,7 +10,8 @@ use hippius_common::started::Program;
 use super::{DEADLINE, Probes, SelfCheckError};
 use crate::kernel::clients::Answers;
 use crate::kernel::clock::monotonic_ns;
-use crate::kernel::record::Item;
+use crate::kernel::process;
+use crate::kernel::record::{Item, text};
 use crate::kernel::watch::Watch;
 
 const OWN: &str = "/proc/self/exe";
@@ -46,12 +47,7 @@ fn compare(program: &Program, arguments: &[String]) -> Result<(), SelfCheckError
     if held != Some(command.as_bytes()) || program.started.command_len as usize != command.len() {
         return Err(SelfCheckError::Program("command line"));
     }
-    let own = fs::read_link(OWN)?;
-    let own = own.file_name().unwrap_or_default().to_string_lossy();
-    // Of a program that was replaced while it ran.
-    let own = own.strip_suffix(" (deleted)").unwrap_or(&own);
-    let executable = program.executable.split(|byte| *byte == 0).next().unwrap_or_default();
-    if executable != own.as_bytes() {
+    if process::executable(Path::new(OWN)).is_none_or(|own| own != text(&program.executable)) {
         return Err(SelfCheckError::Program("executable"));
     }
     Ok(())

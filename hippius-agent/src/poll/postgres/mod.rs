@@ -58,8 +58,6 @@ pub struct Postgres {
     manners: Manners,
     /// No query begins later than this after the poll's own beginning.
     last_begin: Duration,
-    /// Longest that the server may work on all queries that are asked together.
-    together: Duration,
     slow_interval: Duration,
     /// When it was last looked at which extensions there are.
     looked: Option<Instant>,
@@ -81,7 +79,6 @@ impl Postgres {
         Self {
             // The server ends a slow query before the poll's time is over, so that the others have theirs.
             manners: Manners { statement_timeout: config.pace.timeout.mul_f64(0.4), catalogue_only: true },
-            together: config.pace.timeout.mul_f64(0.4),
             last_begin: config.pace.timeout / 2,
             slow_interval: config.slow_interval,
             looked: None,
@@ -153,7 +150,7 @@ impl Source for Postgres {
         let last_begin = started + self.last_begin;
         let statements = self.statements.iter_mut().filter(|_| has_statements);
         let due = self.general.iter_mut().chain(statements).filter(|collector| collector.is_due(started)).collect();
-        for collector in ask_quick(session, due, last_begin, self.together).await? {
+        for collector in ask_quick(session, due, last_begin, self.manners.statement_timeout).await? {
             if Instant::now() > last_begin {
                 collector.skip();
             } else {

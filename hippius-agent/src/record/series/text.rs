@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::escape::push_label_value;
+
 /// Entries of one chunk. A scrape in progress makes the next change of a chunk copy so many pointers.
 const CHUNK: usize = 256;
 
@@ -50,23 +52,8 @@ pub fn push_label(out: &mut String, name: &str, value: &str) {
     }
     out.push_str(name);
     out.push_str("=\"");
-    push_escaped(out, value);
+    push_label_value(out, value);
     out.push('"');
-}
-
-/// Appends a label value with `\`, `"` and line feeds escaped, as the text format 0.0.4 and OpenMetrics 1.0 ask.
-pub fn push_escaped(out: &mut String, value: &str) {
-    if !value.contains(['\\', '"', '\n']) {
-        return out.push_str(value);
-    }
-    for character in value.chars() {
-        match character {
-            '\\' => out.push_str("\\\\"),
-            '"' => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
-            other => out.push(other),
-        }
-    }
 }
 
 #[cfg(test)]
