@@ -25,9 +25,9 @@ pub mod bit {
 }
 
 /// Iterations of one scan; a longer head is scanned in several steps.
-const SCAN_LIMIT: u32 = 60;
+const SCAN_LIMIT: u32 = 64;
 /// Words that one iteration looks at.
-const WORDS_AT_ONCE: u32 = 4;
+const WORDS_AT_ONCE: u32 = 3;
 
 /// Scans the capture up to `len`, from where it stopped last time. Sets `Flow::head_end` behind the head's closing empty
 /// line, or to 0 when that is not found: the head goes on, or the scan, if `Side::scan` is still below `len`.
