@@ -12,6 +12,7 @@ mod layers;
 mod lint;
 mod package;
 mod run;
+mod run_check;
 mod step;
 mod strip;
 mod summary;

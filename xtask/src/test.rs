@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 
 use crate::summary::Summary;
 use crate::workspace::Workspace;
-use crate::{build, fuzz, lint, step, toolchain, vmtest};
+use crate::{build, fuzz, lint, run_check, step, toolchain, vmtest};
 
-/// Run every check: format, layers, clippy, fuzz targets, other kernels, unit, integration and kernel tests.
+/// Run every check: format, layers, `cargo xtask run`, clippy, fuzz targets, other kernels, unit, integration and kernel tests.
 ///
 /// Tests that load kernel programs need root and a kernel that allows it. Where that is missing they are skipped and
 /// the summary says why; with HIPPIUS_REQUIRE_BPF=1 in the environment a skip is a failure.
@@ -33,6 +33,7 @@ pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     let built =
         summary.step("build", || build::task(workspace, &build::Args { debug: false, ebpf_only: false }).map(drop));
     if built {
+        run_check::step(workspace, &mut summary);
         summary.step("clippy", || lint::clippy(workspace));
         summary.step("fuzz", || fuzz::task(workspace, &args.fuzz()));
         kernels(workspace, args, &mut summary);
@@ -40,7 +41,7 @@ pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
         summary.step("tests", || tests(workspace));
         note_skips(workspace, &mut summary);
     } else {
-        for name in ["clippy", "fuzz", "kernels", "tests"] {
+        for name in ["run", "clippy", "fuzz", "kernels", "tests"] {
             summary.skip(name, "the build failed");
         }
     }
