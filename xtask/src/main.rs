@@ -4,6 +4,7 @@
 //! This crate must not depend on the agent: it is what builds it.
 
 mod bench;
+mod beside;
 mod build;
 mod dashboards;
 mod demo;
