@@ -142,6 +142,27 @@ async function calls(browser, seen) {
   return result;
 }
 
+const LINES = 16;
+
+/** As many lines in one chart as there can be: what each looks like, in the chart and in its legend. */
+async function lines(page) {
+  await page.route("**/api/v1/overview*", async (route) => {
+    const response = await route.fetch();
+    const overview = await response.json();
+    const panel = overview.panels.find((panel) => panel.id === "queues");
+    panel.series = Array.from({ length: LINES }, (_, number) => ({ name: `queue ${number}`, values: Array(overview.points).fill(number) }));
+    delete panel.empty;
+    await route.fulfill({ response, json: overview });
+  });
+  await page.reload();
+  await page.locator("[data-panel=queues] .legend li").nth(LINES - 1).waitFor();
+  return page.evaluate(() => {
+    const looks = (what, ...properties) => [...document.querySelectorAll(`[data-panel=queues] ${what}`)]
+      .map((element) => properties.map((property) => getComputedStyle(element)[property]).join(" "));
+    return { chart: looks("path", "stroke", "strokeDasharray"), legend: looks(".legend .swatch", "backgroundColor", "maskImage") };
+  });
+}
+
 /** Themes and widths: colours differ, nothing is wider than the screen. */
 async function sizes(browser, seen) {
   const result = {};
@@ -152,6 +173,7 @@ async function sizes(browser, seen) {
       background: getComputedStyle(document.documentElement).backgroundColor,
       wider: document.documentElement.scrollWidth - window.innerWidth,
     }));
+    if (width === 1440) result[name].lines = await lines(page);
     await page.context().close();
   }
   return result;

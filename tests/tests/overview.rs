@@ -1,6 +1,6 @@
 //! The overview page in a real browser, over real traffic: what it shows is what `/metrics` says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 use hippius_tests::accounts::{SECOND_SEED, SEED, access_key};
@@ -162,6 +162,13 @@ fn both_themes_and_a_phone() {
         ensure!(seen["light"]["background"] != seen["dark"]["background"], "one theme: {seen}");
         for size in ["light", "dark", "phone", "narrow"] {
             ensure!(seen[size]["wider"] == 0, "{size} scrolls sideways: {}", seen[size]);
+        }
+        for theme in ["light", "dark"] {
+            for place in ["chart", "legend"] {
+                let looks = texts(&seen[theme]["lines"][place]);
+                let distinct: BTreeSet<_> = looks.iter().collect();
+                ensure!(looks.len() == 16 && distinct.len() == 16, "{theme}, {place}: {looks:?}");
+            }
         }
         ensure!(texts(&seen["console"]).is_empty(), "the browser says {:?}", seen["console"]);
         Ok(())

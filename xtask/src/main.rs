@@ -4,6 +4,7 @@
 //! This crate must not depend on the agent: it is what builds it.
 
 mod bench;
+mod beside;
 mod build;
 mod dashboards;
 mod demo;
@@ -12,6 +13,7 @@ mod layers;
 mod lint;
 mod package;
 mod run;
+mod run_check;
 mod step;
 mod strip;
 mod summary;

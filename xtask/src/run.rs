@@ -24,8 +24,7 @@ pub struct Args {
 
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     let agent = build::task(workspace, &build::Args { debug: args.debug, ebpf_only: false })?;
-    step::say(
-        "the agent shows http://127.0.0.1:10187/ and serves /metrics there, unless told otherwise; Ctrl-C ends it",
-    );
+    // Where that is, only the agent knows: arguments and a configuration decide it.
+    step::say("the agent says where its page is as soon as it has started; Ctrl-C ends it");
     step::exec_as_root(Command::new(agent).arg("run").args(&args.agent))
 }

@@ -79,7 +79,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     let runtime = runtime()?;
     let mut poller = Poller::new(runtime.handle().clone());
     let (server, metrics, recorder, readiness, overview) = serve(&runtime, &config, &poller)?;
-    let address = server.local_addr()?;
+    let (address, url) = (server.local_addr()?, server.url()?);
     let backend = probes.backend.name();
     for (other, why) in &probes.refused {
         tracing::info!(backend = other.name(), "this back-end does not work here: {why}");
@@ -114,7 +114,7 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
         let serving = tokio::spawn(server.run(async move {
             let _ = stopped.await;
         }));
-        tracing::info!(version = version::LONG, backend, "started; page at http://{address}/, metrics at /metrics");
+        tracing::info!(version = version::LONG, backend, "started; page at {url}, metrics at /metrics");
         let count = |result: ReloadResult| metrics.config_reloads.with_label_values(&[result.as_str()]).inc();
         let repoll = |config: &Config| poller.configure(&config.redis, &config.postgres);
         follow_signals(signals, &reloader, &applied, &log, repoll, count).await;

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -143,6 +143,19 @@ impl Server {
     /// The address that it listens on.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// Where a browser on this host finds the page.
+    pub fn url(&self) -> io::Result<String> {
+        let scheme = if self.shared.web.load().tls.is_some() { "https" } else { "http" };
+        let mut address = self.local_addr()?;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        Ok(format!("{scheme}://{address}/"))
     }
 
     /// Answers until `shutdown` is over, then ends within two seconds.

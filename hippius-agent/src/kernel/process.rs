@@ -6,9 +6,7 @@ use std::path::Path;
 /// `comm` and the name of the executable's file.
 pub fn names(pid: u32) -> (Option<String>, Option<String>) {
     let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|text| text.trim_end().to_owned());
-    let executable = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
-    let executable = executable.and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
-    (comm, executable)
+    (comm, executable(Path::new(&format!("/proc/{pid}/exe"))))
 }
 
 /// File name of the executable that a link such as `/proc/PID/exe` leads to. Of one that was replaced while it runs, by an
@@ -82,6 +80,25 @@ fn parent(pid: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_replaced_executable_keeps_its_name() {
+        let folder = std::env::temp_dir().join(format!("hippius-replaced-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let program = folder.join("replaced");
+        // By another process: while this one writes a program, threads that fork keep it from being started.
+        let copied = std::process::Command::new("cp").arg("/bin/sh").arg(&program).status().expect("cp runs");
+        assert!(copied.success());
+        let mut shell = std::process::Command::new(&program);
+        let shell = shell.args(["-c", "read line; exit 0"]).stdin(std::process::Stdio::piped());
+        let mut process = shell.spawn().expect("it starts");
+        std::fs::remove_dir_all(&folder).expect("the folder goes");
+        let link = std::fs::read_link(format!("/proc/{}/exe", process.id())).expect("the link");
+        assert!(link.to_string_lossy().ends_with("replaced (deleted)"), "{link:?}");
+        assert_eq!(names(process.id()).1.as_deref(), Some("replaced"));
+        drop(process.stdin.take());
+        process.wait().expect("it ends with its input");
+    }
 
     #[test]
     fn children_of_children_belong_to_the_family() {

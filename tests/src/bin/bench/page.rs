@@ -47,7 +47,9 @@ pub fn write(path: &Path, parts: &[Part], order: &[&str]) -> Result<()> {
     text.push_str("| part | measured | how | took |\n|---|---|---|---:|\n");
     for part in measured.iter().chain(&emulated) {
         let how = if part.is_quick { "quick" } else { "whole" };
-        let _ = writeln!(text, "| `{}` | {} | {how} | {} s |", part.name, date(part.at)?, part.took.as_secs());
+        let failed =
+            part.failed_at.map(date).transpose()?.map_or(String::new(), |at| format!("; tried on {at}: failed"));
+        let _ = writeln!(text, "| `{}` | {}{failed} | {how} | {} s |", part.name, date(part.at)?, part.took.as_secs());
     }
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;

@@ -20,20 +20,25 @@ pub struct Part {
     /// The kernel that it ran on, with the word `emulated` where that is so.
     pub kernel: String,
     pub rows: Vec<Row>,
+    /// When it was measured anew since and failed, in seconds since 1970.
+    pub failed_at: Option<u64>,
 }
 
 impl Part {
     /// What was measured just now.
     pub fn now(name: &str, is_quick: bool, took: Duration, rows: Vec<Row>) -> Self {
-        let at = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+        let at = now();
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
-        Self { name: name.to_owned(), at, is_quick, took, kernel, rows }
+        Self { name: name.to_owned(), at, is_quick, took, kernel, rows, failed_at: None }
     }
 
     pub fn json(&self) -> Value {
         let rows: Vec<Value> = self.rows.iter().map(Row::json).collect();
         let seconds = self.took.as_secs();
-        json!({"name": self.name, "at": self.at, "quick": self.is_quick, "seconds": seconds, "kernel": self.kernel, "rows": rows})
+        json!({
+            "name": self.name, "at": self.at, "quick": self.is_quick, "seconds": seconds, "kernel": self.kernel, "rows": rows,
+            "failed_at": self.failed_at,
+        })
     }
 
     fn from_json(value: &Value) -> Result<Self> {
@@ -47,6 +52,7 @@ impl Part {
             took: Duration::from_secs(number("seconds")?),
             kernel: text("kernel")?,
             rows: rows.iter().map(Row::from_json).collect::<Result<_>>()?,
+            failed_at: value["failed_at"].as_u64(),
         })
     }
 
@@ -55,10 +61,27 @@ impl Part {
         paths::workspace().join("target/bench")
     }
 
-    pub fn keep(&self, folder: &Path) -> Result<()> {
+    /// Keeps it. One that failed does not replace one that did not, which then only says that it was tried.
+    pub fn keep(self, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder)?;
         let path = folder.join(&self.name).with_extension("json");
-        fs::write(&path, format!("{:#}\n", self.json())).with_context(|| format!("write {}", path.display()))
+        let old = if self.has_failed() { Self::read(&path).ok().filter(|old| !old.has_failed()) } else { None };
+        match old {
+            Some(old) => Self { failed_at: Some(self.at), ..old }.write(&path),
+            None => self.write(&path),
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.rows.iter().any(Row::has_failed)
+    }
+
+    fn write(&self, path: &Path) -> Result<()> {
+        fs::write(path, format!("{:#}\n", self.json())).with_context(|| format!("write {}", path.display()))
+    }
+
+    fn read(path: &Path) -> Result<Self> {
+        Self::from_json(&serde_json::from_slice(&fs::read(path)?)?)
     }
 
     /// All that are kept, by name.
@@ -67,11 +90,42 @@ impl Part {
         for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "json") {
-                let value = serde_json::from_slice(&fs::read(&path)?).with_context(|| path.display().to_string())?;
-                parts.push(Self::from_json(&value).with_context(|| path.display().to_string())?);
+                parts.push(Self::read(&path).with_context(|| path.display().to_string())?);
             }
         }
         parts.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(parts)
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+    use hippius_tests::workdir::Workdir;
+
+    use super::*;
+
+    fn part(row: Row, at: u64) -> Part {
+        Part { at, ..Part::now("a", false, Duration::ZERO, vec![row]) }
+    }
+
+    #[test]
+    fn what_failed_does_not_replace_what_did_not() {
+        let folder = Workdir::new("bench-parts").expect("a folder");
+        let folder = folder.path();
+        let kept = || Part::kept(folder).expect("parts").remove(0);
+        let good = || Row::told("requests/s", "7".to_owned());
+        let failed = || Row::failed("a", &anyhow!("no server"));
+        part(failed(), 1).keep(folder).expect("kept");
+        assert!(kept().has_failed() && kept().at == 1, "there was none before");
+        part(good(), 2).keep(folder).expect("kept");
+        part(failed(), 3).keep(folder).expect("kept");
+        assert_eq!((kept().has_failed(), kept().at, kept().failed_at), (false, 2, Some(3)));
+        part(good(), 4).keep(folder).expect("kept");
+        assert_eq!((kept().at, kept().failed_at), (4, None));
     }
 }

@@ -4,6 +4,9 @@ use anyhow::{Context, Result};
 use hippius_tests::stats::Spread;
 use serde_json::{Value, json};
 
+/// What the line of a measurement that failed begins with.
+const FAILED: &str = "failed: ";
+
 /// One line of the table.
 pub struct Row {
     what: String,
@@ -33,13 +36,18 @@ impl Row {
     }
 
     pub fn failed(what: &str, error: &anyhow::Error) -> Self {
-        let text = format!("failed: {error:#}");
+        let text = format!("{FAILED}{error:#}");
         let line = text.lines().next().unwrap_or_default().to_owned();
         Self::of(what, "–".to_owned(), line, Some(false))
     }
 
     fn of(what: &str, budget: String, measured: String, met: Option<bool>) -> Self {
         Self { what: what.to_owned(), budget, measured, met }
+    }
+
+    /// Whether it stands for a measurement that failed.
+    pub fn has_failed(&self) -> bool {
+        self.measured.starts_with(FAILED)
     }
 
     /// As [`Row::from_json`] reads it.

@@ -4,21 +4,34 @@ import { html, keep, setText, speak, svg } from "./dom.js";
 import { axisUnit, clock, inUnit, short, tick } from "./format.js";
 
 const REST = "others";
-const COLOURS = 8;
+const REST_LOOK = "c8";
+const SOLID = Array.from({ length: 8 }, (_, number) => `c${number}`);
+// The colours once more: what is beyond eight lines is told apart by its dashes. Areas have none, and are never so many.
+const DASHED = SOLID.map((colour) => `${colour} dashed`);
 const [LEFT, RIGHT, TOP, BOTTOM] = [52, 6, 14, 18];
 
-// A name has one colour wherever it stands; panels about different things count apart.
-const colours = new Map();
+// A name has one look wherever it stands; panels about different things count apart.
+const known = new Map();
 
-function colour(kind, name, taken) {
-  if (name === REST) return COLOURS;
-  const key = `${kind}/${name}`;
-  if (!colours.has(key) || taken.has(colours.get(key))) {
-    const used = new Set([...taken, ...[...colours].filter(([other]) => other.startsWith(`${kind}/`)).map(([, number]) => number)]);
-    const all = [...Array(COLOURS).keys()];
-    colours.set(key, all.find((number) => !used.has(number)) ?? all.find((number) => !taken.has(number)) ?? taken.size % COLOURS);
+/** The look of each name of one chart, as classes: the one that it had, or one that is free. */
+function looks(kind, names, stacked) {
+  const key = (name) => `${kind}/${name}`;
+  const free = stacked ? SOLID : [...SOLID, ...DASHED];
+  const taken = new Map([[REST, REST_LOOK]]);
+  const isTaken = (look) => [...taken.values()].includes(look);
+  const others = names.filter((name) => name !== REST);
+  for (const name of others) {
+    const look = known.get(key(name));
+    if (free.includes(look) && !isTaken(look)) taken.set(name, look);
   }
-  return colours.get(key);
+  for (const name of others.filter((name) => !taken.has(name))) {
+    const used = new Set([...known].filter(([other]) => other.startsWith(`${kind}/`)).map(([, look]) => look));
+    const from = (all) => all.find((look) => !used.has(look) && !isTaken(look)) ?? all.find((look) => !isTaken(look));
+    const look = from(SOLID) ?? from(free) ?? free[taken.size % free.length];
+    taken.set(name, look);
+    known.set(key(name), look);
+  }
+  return taken;
 }
 
 const KINDS = { requests: "account", received: "account", sent: "account" };
@@ -63,12 +76,9 @@ export class Chart {
   /** Shows new values. */
   update(panel, frame) {
     [this.panel, this.frame] = [panel, frame];
-    const taken = new Set();
-    this.series = panel.series.map((series) => {
-      const number = colour(KINDS[panel.id] ?? panel.id, series.name, taken);
-      taken.add(number);
-      return { ...series, colour: number };
-    });
+    const names = panel.series.map((series) => series.name);
+    const look = looks(KINDS[panel.id] ?? panel.id, names, panel.stacked);
+    this.series = panel.series.map((series) => ({ ...series, look: look.get(series.name) }));
     const isEmpty = this.series.length === 0;
     this.why.hidden = !isEmpty;
     setText(this.why, isEmpty ? panel.empty ?? "No values." : "");
@@ -144,7 +154,7 @@ export class Chart {
         runs.at(-1).push(index);
       });
       const xy = (index, value) => `${this.x(index).toFixed(1)} ${y(value).toFixed(1)}`;
-      const name = `c${this.series[number].colour}`;
+      const name = this.series[number].look;
       const path = runs.map((run) => {
         const over = run.map((index) => xy(index, values[index])).join("L");
         if (!this.panel.stacked) return run.length === 1 ? `M${over}h0.1` : `M${over}`;
@@ -193,7 +203,7 @@ export class Chart {
     const rows = keep(this.legend, this.series.map((series) => series.name), (name) =>
       html("li", {}, html("span", { class: "swatch", "aria-hidden": "true" }), html("span", { class: "name", title: name }, short(name)), html("span", { class: "value" })));
     rows.forEach((row, number) => {
-      row.firstChild.className = `swatch c${this.series[number].colour}`;
+      row.firstChild.className = `swatch ${this.series[number].look}`;
       setText(row.lastChild, inUnit(this.series[number].values[at], this.panel.unit));
     });
   }
