@@ -1,5 +1,6 @@
 //! Families of polled servers, joined into pages.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,18 +13,26 @@ use crate::record::series::text::push_label;
 /// The families of one or several servers, in the order of their names.
 #[derive(Debug, Default)]
 pub(super) struct Polled {
+    sources: Vec<Of>,
     parts: Vec<Part>,
     next: usize,
+}
+
+/// What one server gave.
+#[derive(Debug)]
+struct Of {
+    families: Arc<Families>,
+    /// The label that tells the servers apart, with its value; empty on a server's own page.
+    server: Arc<str>,
 }
 
 /// One family of one server.
 #[derive(Debug)]
 struct Part {
-    families: Arc<Families>,
-    index: usize,
     name: &'static str,
-    /// The label that tells the servers apart, with its value; empty on a server's own page.
-    server: Arc<str>,
+    /// Its place in `sources`, and the family's place there.
+    source: u32,
+    index: u32,
 }
 
 impl Polled {
@@ -35,8 +44,7 @@ impl Polled {
             push_label(&mut label, target.server().label(), target.name());
             polled.add(target, &label.into(), now);
         }
-        // Stable: servers stay in the order of the configuration.
-        polled.parts.sort_by_key(|part| part.name);
+        polled.sort();
         polled
     }
 
@@ -44,18 +52,26 @@ impl Polled {
     pub fn one(target: &Target, now: Instant) -> Self {
         let mut polled = Self::default();
         polled.add(target, &"".into(), now);
-        polled.parts.sort_by_key(|part| part.name);
+        polled.sort();
         polled
     }
 
     fn add(&mut self, target: &Target, server: &Arc<str>, now: Instant) {
         for families in target.state().shown(now) {
-            for (index, family) in families.iter().enumerate() {
-                let name = family.spec().name;
-                let (families, server) = (Arc::clone(families), Arc::clone(server));
-                self.parts.push(Part { families, index, name, server });
-            }
+            let source = self.sources.len() as u32;
+            let parts = families.iter().zip(0..);
+            self.parts.extend(parts.map(|(family, index)| Part { name: family.spec().name, source, index }));
+            self.sources.push(Of { families: Arc::clone(families), server: Arc::clone(server) });
         }
+    }
+
+    /// Stable: servers stay in the order of the configuration.
+    fn sort(&mut self) {
+        self.parts.sort_by(|one, other| {
+            // Mostly the same family of another server: then it is one text, and need not be read.
+            let same = std::ptr::eq(one.name, other.name);
+            if same { Ordering::Equal } else { one.name.cmp(other.name) }
+        });
     }
 
     /// Appends at least `enough` bytes, or the rest. Returns whether there is more.
@@ -64,13 +80,14 @@ impl Polled {
             if out.len() >= enough {
                 return true;
             }
-            let Some(family) = part.families.get(part.index) else { return false };
+            let Some(of) = self.sources.get(part.source as usize) else { return false };
+            let Some(family) = of.families.get(part.index as usize) else { return false };
             let first = self.next.checked_sub(1).and_then(|before| self.parts.get(before));
             if first.is_none_or(|before| before.name != part.name) {
                 let spec = family.spec();
                 format.push_head(out, spec.name, spec.kind.name(), spec.help);
             }
-            push_samples(out, &family, &part.server);
+            push_samples(out, &family, &of.server);
             self.next += 1;
         }
         false

@@ -68,14 +68,20 @@ impl Format {
         out.extend_from_slice(b"# HELP ");
         out.extend_from_slice(name.as_bytes());
         out.push(b' ');
-        for byte in help.bytes() {
-            match byte {
-                b'\\' => out.extend_from_slice(b"\\\\"),
-                b'\n' => out.extend_from_slice(b"\\n"),
-                b'"' if self == Self::OpenMetrics => out.extend_from_slice(b"\\\""),
-                other => out.push(other),
+        let mut rest = help.as_bytes();
+        // What has to be escaped is rare.
+        while let Some(at) = memchr::memchr3(b'\\', b'\n', b'"', rest) {
+            let (before, after) = rest.split_at(at);
+            out.extend_from_slice(before);
+            match after.first() {
+                Some(b'\\') => out.extend_from_slice(b"\\\\"),
+                Some(b'\n') => out.extend_from_slice(b"\\n"),
+                Some(b'"') if self == Self::OpenMetrics => out.extend_from_slice(b"\\\""),
+                other => out.extend(other),
             }
+            rest = after.get(1..).unwrap_or_default();
         }
+        out.extend_from_slice(rest);
         for part in ["\n# TYPE ", name, " ", kind, "\n"] {
             out.extend_from_slice(part.as_bytes());
         }

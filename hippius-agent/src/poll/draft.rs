@@ -19,15 +19,19 @@ pub struct Draft {
     slots: Vec<Slot>,
     /// Numbers of the slots by the address of the spec: specs are static, and an address is hashed faster than a name.
     index: AHashMap<usize, usize>,
+    /// Numbers of the slots that have samples, in the order in which they got their first one.
+    used: Vec<usize>,
+    /// Numbers of the slots in the order of their names; of as many slots as there were when it was needed last.
+    order: Vec<usize>,
     /// The slot of the last sample: the next one is mostly in the slot behind it, as in the poll before, or in the same.
     last: usize,
-    /// Numbers of the slots in the order of their names; of as many slots as there were at the last `finish`.
-    order: Vec<usize>,
 }
 
 #[derive(Debug)]
 struct Slot {
     spec: &'static Spec,
+    /// Whether it is among the used ones.
+    used: bool,
     /// The labels of all samples, one behind the other.
     text: String,
     /// Their ends count from the beginning of the slot's text.
@@ -77,16 +81,27 @@ impl Draft {
 
     /// The families that have samples, sorted by name. What is added after that is of another set.
     pub fn finish(&mut self) -> Families {
-        if self.order.len() != self.slots.len() {
-            self.order = (0..self.slots.len()).collect();
-            let slots = &self.slots;
-            self.order.sort_by_key(|&at| slots.get(at).map(|slot| slot.spec.name));
+        let Self { slots, used, order, .. } = self;
+        let name = |at: &usize| slots.get(*at).map(|slot| slot.spec.name);
+        // A poll finds most of what it found before, one of its questions little of that.
+        let sorted = if used.len() < slots.len() / 8 {
+            used.sort_unstable_by_key(name);
+            &*used
+        } else {
+            if order.len() != slots.len() {
+                *order = (0..slots.len()).collect();
+                order.sort_unstable_by_key(name);
+            }
+            &*order
+        };
+        let found = || sorted.iter().filter_map(|&at| slots.get(at)).filter(|slot| !slot.samples.is_empty());
+        let (mut samples, mut text) = (0, 0);
+        for slot in found() {
+            samples += slot.samples.len();
+            text += slot.text.len();
         }
-        let slots = || self.order.iter().filter_map(|&at| self.slots.get(at)).filter(|slot| !slot.samples.is_empty());
-        let size = |of: fn(&Slot) -> usize| slots().map(of).sum();
-        let mut families =
-            Families::with_capacity(slots().count(), size(|slot| slot.samples.len()), size(|slot| slot.text.len()));
-        for slot in slots() {
+        let mut families = Families::with_capacity(used.len(), samples, text);
+        for slot in found() {
             families.push(slot.spec, &slot.text, &slot.samples);
         }
         self.clear();
@@ -95,7 +110,9 @@ impl Draft {
 
     /// Forgets all samples.
     pub fn clear(&mut self) {
-        for slot in &mut self.slots {
+        for at in self.used.drain(..) {
+            let Some(slot) = self.slots.get_mut(at) else { continue };
+            slot.used = false;
             slot.text.clear();
             slot.samples.clear();
             if slot.text.capacity() > LARGEST_KEPT || slot.samples.capacity() > LARGEST_KEPT {
@@ -105,22 +122,30 @@ impl Draft {
     }
 
     fn slot(&mut self, spec: &'static Spec) -> Option<&mut Slot> {
+        let at = self.place(spec);
+        self.last = at;
+        let slot = self.slots.get_mut(at)?;
+        if !slot.used {
+            slot.used = true;
+            self.used.push(at);
+        }
+        Some(slot)
+    }
+
+    fn place(&mut self, spec: &'static Spec) -> usize {
         let slots = &mut self.slots;
         let is_it = |at: &usize| slots.get(*at).is_some_and(|slot| std::ptr::eq(slot.spec, spec));
-        if let Some(at) = [self.last + 1, self.last].into_iter().find(is_it) {
-            self.last = at;
-            return slots.get_mut(at);
+        if let Some(at) = [self.last, self.last + 1].into_iter().find(is_it) {
+            return at;
         }
-        let at = *self.index.entry(std::ptr::from_ref(spec) as usize).or_insert_with(|| {
+        *self.index.entry(std::ptr::from_ref(spec) as usize).or_insert_with(|| {
             // The same family may be written down twice, where servers of several generations give it.
             let same = slots.iter().position(|slot| slot.spec.name == spec.name);
             same.unwrap_or_else(|| {
-                slots.push(Slot { spec, text: String::new(), samples: Vec::new() });
+                slots.push(Slot { spec, used: false, text: String::new(), samples: Vec::new() });
                 slots.len() - 1
             })
-        });
-        self.last = at;
-        slots.get_mut(at)
+        })
     }
 }
 

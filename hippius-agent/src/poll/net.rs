@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -20,6 +20,13 @@ use tokio_rustls::client::TlsStream;
 /// A stream of either kind.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Reads as much at a time as an ordinary answer has: parsers ask for a few kilobytes, and each time that is a system
+/// call.
+pub fn read_ahead<S: Stream>(stream: S) -> BufReader<S> {
+    const BYTES: usize = 16 * 1024;
+    BufReader::with_capacity(BYTES, stream)
+}
 
 /// Connects to the first address that accepts.
 pub async fn tcp(resolver: &Resolver) -> Result<TcpStream, Reason> {

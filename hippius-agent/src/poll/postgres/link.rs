@@ -9,6 +9,7 @@ use crate::poll::resolve::Resolver;
 use crate::poll::source::Reason;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::io::BufReader;
 use tokio_postgres::config::Host;
 use tokio_postgres::tls::MakeTlsConnect;
 
@@ -81,8 +82,8 @@ impl Link {
         let client = self.client.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
         let mut tls = self.address.tls(client).map_err(|_| Reason::Tls)?;
         let allowance = Allowance::new(self.limits.answer_bytes());
-        let stream = Bounded::new(stream, allowance.clone());
-        let Ok(tls) = MakeTlsConnect::<Bounded<S>>::make_tls_connect(&mut tls, host);
+        let stream = Bounded::new(net::read_ahead(stream), allowance.clone());
+        let Ok(tls) = MakeTlsConnect::<Bounded<BufReader<S>>>::make_tls_connect(&mut tls, host);
         let connected = self.address.config().connect_raw(stream, tls).await;
         let (client, connection) = connected.map_err(|error| reason(&error))?;
         let driver = tokio::spawn(async move {

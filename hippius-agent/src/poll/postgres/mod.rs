@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod collector;
 pub mod limits;
 pub mod link;
+pub mod look;
 pub mod probe;
 pub mod queries;
 pub mod query;
@@ -94,15 +95,9 @@ impl Postgres {
         if self.session.as_ref().is_some_and(Session::is_closed) {
             self.disconnect();
         }
-        let now = Instant::now();
         if self.session.is_none() {
-            self.looked = Some(now);
+            self.looked = Some(Instant::now());
             self.session = Some(self.link.open(self.manners).await?);
-        } else if self.looked.is_none_or(|looked| now.saturating_duration_since(looked) >= self.slow_interval)
-            && let Some(session) = &mut self.session
-        {
-            self.looked = Some(now);
-            session.look_around().await?;
         }
         Ok(())
     }
@@ -115,6 +110,7 @@ async fn ask_quick<'c>(
     due: Vec<&'c mut Collector>,
     last_begin: Instant,
     most: Duration,
+    look: &mut bool,
 ) -> Result<Vec<&'c mut Collector>, Reason> {
     // Whatever the server does, all of them together are done in time. Ordinarily they take a small part of it.
     let each = most / u32::try_from(due.len()).unwrap_or(u32::MAX).max(1);
@@ -122,7 +118,7 @@ async fn ask_quick<'c>(
     while quick.len() > 1 && session.takes_several() && Instant::now() <= last_begin {
         let queries: Vec<_> = quick.iter().map(|collector| collector.query()).collect();
         let asked = Instant::now();
-        let (answers, failure) = session.ask_together(&queries, each).await;
+        let (answers, failure) = session.ask_together(&queries, each, look).await;
         let mut left = quick.into_iter();
         for ((answer, took), collector) in answers.into_iter().zip(left.by_ref()) {
             collector.answered(asked, answer, took);
@@ -143,6 +139,10 @@ impl Source for Postgres {
         let started = Instant::now();
         self.connect().await?;
         let session = self.session.as_mut().ok_or(Reason::Closed)?;
+        let mut look = self.looked.is_none_or(|looked| started.saturating_duration_since(looked) >= self.slow_interval);
+        if look {
+            self.looked = Some(started);
+        }
         let has_statements = session.has_statements();
         if !has_statements {
             self.statements.iter_mut().for_each(Collector::forget);
@@ -150,7 +150,11 @@ impl Source for Postgres {
         let last_begin = started + self.last_begin;
         let statements = self.statements.iter_mut().filter(|_| has_statements);
         let due = self.general.iter_mut().chain(statements).filter(|collector| collector.is_due(started)).collect();
-        for collector in ask_quick(session, due, last_begin, self.manners.statement_timeout).await? {
+        let alone = ask_quick(session, due, last_begin, self.manners.statement_timeout, &mut look).await?;
+        if look {
+            session.look_around().await?;
+        }
+        for collector in alone {
             if Instant::now() > last_begin {
                 collector.skip();
             } else {

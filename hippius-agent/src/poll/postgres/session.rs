@@ -2,6 +2,7 @@
 
 use super::limits::Limits;
 use super::link::Manners;
+use super::look::{self, Look, OLDEST};
 use super::query::Query;
 use super::rows;
 use super::together::{self, Reading};
@@ -18,10 +19,6 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
-
-/// Oldest major version that the queries are written for; an older server is asked the same, and what it does not
-/// know fails.
-const OLDEST: u32 = 13;
 
 /// An open connection. It is closed when this is dropped, whatever state it is in.
 pub struct Session {
@@ -83,20 +80,21 @@ impl Session {
         self.look_around().await
     }
 
-    /// Asks for what decides which queries there are: extensions come and go while a connection stays.
+    /// Asks for what decides which queries there are.
     pub async fn look_around(&mut self) -> Result<(), Reason> {
-        const SQL: &str = "SELECT current_setting('server_version_num')::int / 10000, (SELECT quote_ident(n.nspname) \
-                           FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
-                           WHERE e.extname = 'pg_stat_statements')";
-        let mut columns = self.first_row(SQL).await?.into_iter();
-        let major = columns.next().flatten().and_then(|text| text.parse::<u32>().ok()).ok_or(Reason::Malformed)?;
-        self.major = major.max(OLDEST);
-        let schema = columns.next().flatten();
-        if schema != self.statements_schema {
-            self.texts.clear();
-            self.statements_schema = schema;
-        }
+        self.allowance.set(self.limits.answer_bytes());
+        let messages = self.client.simple_query(look::SQL).await.map_err(|error| reason(&error))?;
+        let look = messages.iter().find_map(row).and_then(Look::read).ok_or(Reason::Malformed)?;
+        self.learn(look);
         Ok(())
+    }
+
+    fn learn(&mut self, look: Look) {
+        self.major = look.major;
+        if look.statements_schema != self.statements_schema {
+            self.texts.clear();
+            self.statements_schema = look.statements_schema;
+        }
     }
 
     /// The columns of the first row of an answer.
@@ -144,18 +142,19 @@ impl Session {
 
     /// Asks several queries in one message, none of which may take longer than `each`. They must be known to this
     /// server, as [`ask`](Self::ask) has shown. Gives the answers of the first ones, each with the time that it took,
-    /// and why the next one has none.
+    /// and why the next one has none. With `look` it also looks around, and `look` is false when that is done.
     pub async fn ask_together(
         &mut self,
         queries: &[&'static Query],
         each: Duration,
+        look: &mut bool,
     ) -> (Vec<(Families, Duration)>, Option<Failure>) {
         queries.iter().for_each(|query| self.prepare(query));
         let texts = queries.iter().filter_map(|query| self.texts.get(query.collector)?.as_deref());
-        together::write(&mut self.message, each, texts);
+        together::write(&mut self.message, each, *look, texts);
         self.allowance.set(self.limits.answer_bytes());
         self.draft.clear();
-        let mut reading = Reading::new(queries);
+        let mut reading = Reading::new(queries, *look);
         let failure = match self.client.simple_query_raw(&self.message).await {
             Err(error) => Some(self.failure(&error)),
             Ok(answer) => {
@@ -174,6 +173,10 @@ impl Session {
             }
         };
         self.takes_several = reading.has_begun();
+        if let Some(found) = reading.look() {
+            self.learn(found);
+            *look = false;
+        }
         (reading.answers(), failure)
     }
 

@@ -5,6 +5,7 @@
 //! before it are good, and whoever asks goes on with the queries after it
 //! (<https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT>).
 
+use super::look::{self, Look};
 use super::query::Query;
 use super::rows::{self, Malformed};
 use crate::poll::draft::Draft;
@@ -16,11 +17,16 @@ use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 const CLOCK: &str = "SELECT extract(epoch FROM clock_timestamp())";
 
 /// Writes the message. Since PostgreSQL 13 the time limit is that of each statement, not of the message; it ends with
-/// the message.
-pub fn write<'t>(out: &mut String, each: Duration, queries: impl Iterator<Item = &'t str>) {
+/// the message. With `looks` it also asks for what the server has.
+pub fn write<'t>(out: &mut String, each: Duration, looks: bool, queries: impl Iterator<Item = &'t str>) {
     out.clear();
     // What cannot be written to a string is written nowhere.
-    let _ = write!(out, "SET LOCAL statement_timeout = {}; {CLOCK}", each.as_millis().max(1));
+    let _ = write!(out, "SET LOCAL statement_timeout = {}; ", each.as_millis().max(1));
+    if looks {
+        out.push_str(look::SQL);
+        out.push_str("; ");
+    }
+    out.push_str(CLOCK);
     for query in queries {
         for part in ["; ", query, "; ", CLOCK] {
             out.push_str(part);
@@ -31,6 +37,8 @@ pub fn write<'t>(out: &mut String, each: Duration, queries: impl Iterator<Item =
 /// The answer as far as it was read.
 pub struct Reading<'q> {
     queries: &'q [&'static Query],
+    looks: bool,
+    look: Option<Look>,
     /// Statements that are done.
     done: usize,
     /// The server's clock before the query whose answer comes next, in seconds.
@@ -44,15 +52,16 @@ pub struct Reading<'q> {
 
 enum Statement {
     Setting,
+    Look,
     Clock,
     Query(&'static Query),
 }
 
 impl<'q> Reading<'q> {
     /// Of a message with these queries.
-    pub fn new(queries: &'q [&'static Query]) -> Self {
+    pub fn new(queries: &'q [&'static Query], looks: bool) -> Self {
         let answers = Vec::with_capacity(queries.len());
-        Self { queries, done: 0, clock: None, now: None, answer: None, answers }
+        Self { queries, looks, look: None, done: 0, clock: None, now: None, answer: None, answers }
     }
 
     /// Takes the next part of the answer. `draft` is empty at first, and is used for nothing else meanwhile.
@@ -69,6 +78,11 @@ impl<'q> Reading<'q> {
         self.clock.is_some()
     }
 
+    /// What the server has, where that was asked and answered.
+    pub fn look(&mut self) -> Option<Look> {
+        self.look.take()
+    }
+
     /// The answers of the first queries, each with the time that it took.
     pub fn answers(self) -> Vec<(Families, Duration)> {
         self.answers
@@ -76,7 +90,11 @@ impl<'q> Reading<'q> {
 
     fn statement(&self) -> Option<Statement> {
         match self.done {
-            0 => Some(Statement::Setting),
+            0 => return Some(Statement::Setting),
+            1 if self.looks => return Some(Statement::Look),
+            _ => {}
+        }
+        match self.done - usize::from(self.looks) {
             odd if odd % 2 == 1 => Some(Statement::Clock),
             even => self.queries.get(even / 2 - 1).map(|query| Statement::Query(query)),
         }
@@ -86,6 +104,10 @@ impl<'q> Reading<'q> {
         match self.statement() {
             Some(Statement::Query(query)) => {
                 rows::add(query, |index| row.try_get(index).ok().flatten(), row.len(), draft)
+            }
+            Some(Statement::Look) => {
+                self.look = Some(Look::read(row).ok_or(Malformed)?);
+                Ok(())
             }
             Some(Statement::Clock) => {
                 let text = row.try_get(0).ok().flatten().ok_or(Malformed)?;
@@ -99,6 +121,8 @@ impl<'q> Reading<'q> {
     fn end(&mut self, draft: &mut Draft) -> Result<(), Malformed> {
         match self.statement().ok_or(Malformed)? {
             Statement::Setting => {}
+            Statement::Look if self.look.is_none() => return Err(Malformed),
+            Statement::Look => {}
             Statement::Query(_) => self.answer = Some(draft.finish()),
             Statement::Clock => {
                 let now = self.now.take().ok_or(Malformed)?;

@@ -4,6 +4,8 @@
 //! Fields: <https://redis.io/docs/latest/commands/info/>.
 
 use crate::poll::family::{Kind, Spec};
+use ahash::AHashMap;
+use std::sync::LazyLock;
 
 /// A field of `INFO` and its family.
 #[derive(Debug)]
@@ -25,6 +27,21 @@ const fn scaled(scale: f64, field: Field) -> Field {
 }
 
 use Kind::{Counter, Gauge};
+
+/// Places in [`FIELDS`] by the field's name; one field stands in two families.
+static PLACES: LazyLock<AHashMap<&str, Vec<usize>>> = LazyLock::new(|| {
+    let mut places: AHashMap<&str, Vec<usize>> = AHashMap::new();
+    for (place, field) in FIELDS.iter().enumerate() {
+        places.entry(field.name).or_default().push(place);
+    }
+    places
+});
+
+/// What a field of this name becomes, each with its place in [`FIELDS`].
+pub fn named(name: &str) -> impl Iterator<Item = (usize, &'static Field)> {
+    let places = PLACES.get(name).map(Vec::as_slice).unwrap_or_default();
+    places.iter().filter_map(|&place| Some((place, FIELDS.get(place)?)))
+}
 
 #[rustfmt::skip]
 /// All of them.

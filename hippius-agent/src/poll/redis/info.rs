@@ -88,11 +88,19 @@ impl<'a> Info<'a> {
     /// Reads a reply that was asked for single sections.
     pub fn parse_part(text: &'a str) -> Self {
         let mut info = Self { fields: Vec::with_capacity(ORDINARY_FIELDS), ..Self::default() };
-        for line in text.lines() {
-            let Some((name, value)) = line.split_once(':').filter(|_| !line.starts_with('#')) else { continue };
-            info.line(name, value);
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (line, after) = cut(rest, b'\n').unwrap_or((rest, ""));
+            rest = after;
+            let Some((name, value)) = cut(line, b':').filter(|_| !line.starts_with('#')) else { continue };
+            info.line(name, value.strip_suffix('\r').unwrap_or(value));
         }
         info
+    }
+
+    /// Names and values of the fields that are no list, in the order of the reply.
+    pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.fields.iter().copied()
     }
 
     /// The text of a field.
@@ -114,7 +122,11 @@ impl<'a> Info<'a> {
     }
 
     fn line(&mut self, name: &'a str, value: &'a str) {
-        if let Some(command) = name.strip_prefix("cmdstat_") {
+        // Most are plain, and begin otherwise.
+        let plain = !matches!(name.as_bytes().first(), Some(b'c' | b'e' | b'l' | b's' | b'd'));
+        if plain {
+            self.field_line(name, value);
+        } else if let Some(command) = name.strip_prefix("cmdstat_") {
             push(&mut self.commands, MOST_COMMANDS, Command::parse(command, value));
         } else if let Some(error) = name.strip_prefix("errorstat_") {
             push(&mut self.errors, MOST_ERRORS, part(value, "count").and_then(number).map(|count| (error, count)));
@@ -129,7 +141,13 @@ impl<'a> Info<'a> {
             push(&mut self.slaves, MOST_SLAVES, Slave::parse(value));
         } else if is_numbered(name, "db") {
             push(&mut self.databases, MOST_DATABASES, Database::parse(name, value));
-        } else if self.fields.len() < MOST_FIELDS {
+        } else {
+            self.field_line(name, value);
+        }
+    }
+
+    fn field_line(&mut self, name: &'a str, value: &'a str) {
+        if self.fields.len() < MOST_FIELDS {
             self.fields.push((name, value));
         }
     }
@@ -174,8 +192,17 @@ fn is_numbered(name: &str, word: &str) -> bool {
     !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// What stands before and behind the first `byte`, which is ASCII.
+fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(byte, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
 /// A finite number as Redis writes it, or one of its words for yes and no.
-fn number(text: &str) -> Option<f64> {
+pub fn number(text: &str) -> Option<f64> {
+    if let Some(whole) = whole(text) {
+        return Some(whole);
+    }
     match text.trim() {
         "ok" => Some(1.0),
         "err" | "fail" => Some(0.0),
@@ -184,6 +211,16 @@ fn number(text: &str) -> Option<f64> {
             text.parse().ok().filter(|number: &f64| plain && number.is_finite())
         }
     }
+}
+
+/// A number of up to 15 digits and nothing else, which a float holds exactly: most of them are.
+fn whole(text: &str) -> Option<f64> {
+    if text.is_empty() || text.len() > 15 {
+        return None;
+    }
+    let digits = text.bytes().map(|byte| byte.wrapping_sub(b'0'));
+    let sum = digits.into_iter().try_fold(0, |sum: u64, digit| (digit < 10).then(|| sum * 10 + u64::from(digit)));
+    sum.map(|sum| sum as f64)
 }
 
 #[cfg(test)]
@@ -214,6 +251,16 @@ mod tests {
         assert_eq!(info.slaves, [slave]);
         assert_eq!(info.databases, [Database { name: "db0", keys: 10.0, expires: 1.0, avg_ttl_ms: Some(500.0) }]);
         assert_eq!(info.number("slave_read_only"), Some(1.0));
+    }
+
+    #[test]
+    fn numbers_are_what_the_standard_library_reads() {
+        for text in ["0", "7", "-1", "+1", "0.25", "999999999999999", "1000000000000000", "18446744073709551615", "1e3"]
+        {
+            assert_eq!(number(text), text.parse().ok(), "{text}");
+        }
+        assert_eq!(["", " ", "x", "1x", ":", "/", "nan", "inf", "0x1", "1_0"].map(number), [None; 10]);
+        assert_eq!([" 7 ", "ok", "err", "fail"].map(number), [Some(7.0), Some(1.0), Some(0.0), Some(0.0)]);
     }
 
     #[test]

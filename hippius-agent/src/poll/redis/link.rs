@@ -112,7 +112,7 @@ impl Link {
             Address::Unix(path) => Box::new(net::unix(path).await?),
         };
         let allowance = Allowance::new(GREETING_BYTES);
-        let stream = Bounded::new(stream, allowance.clone());
+        let stream = Bounded::new(net::read_ahead(stream), allowance.clone());
         // The poll as a whole has a time limit.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let opened = MultiplexedConnection::new_with_config(settings, stream, config).await;

@@ -1,8 +1,8 @@
 //! From what the server says to families.
 
 use super::families as f;
-use super::fields::FIELDS;
-use super::info::{Command, Info};
+use super::fields::{self, FIELDS};
+use super::info::{Command, Info, number};
 use crate::poll::draft::Draft;
 use std::collections::HashMap;
 
@@ -11,9 +11,14 @@ const MOST_DATABASES: u64 = 256;
 
 /// Everything that stands in `INFO`. `databases` is the number of databases where the server has told it.
 pub fn add_info(out: &mut Draft, info: &Info<'_>, start_time: f64, databases: Option<u64>) {
-    for field in FIELDS {
-        if let Some(number) = info.number(field.name) {
-            out.add(&field.spec, &[], number * field.scale);
+    // A field that comes twice is none the second time: a family has one sample without labels.
+    let mut told = vec![false; FIELDS.len()];
+    for (name, value) in info.fields() {
+        for (place, field) in fields::named(name) {
+            let told = told.get_mut(place).is_none_or(|told| std::mem::replace(told, true));
+            if !told && let Some(number) = number(value) {
+                out.add(&field.spec, &[], number * field.scale);
+            }
         }
     }
     out.add(&f::START_TIME, &[], start_time);
