@@ -4,7 +4,8 @@ use super::{Finding, Host, mptcp};
 use crate::config::{self, Config};
 use crate::kernel::backend::{Backend, PREFERENCE};
 use crate::kernel::error::LoadError;
-use crate::kernel::loader::{Settings, try_load};
+use crate::kernel::loader::Settings;
+use crate::kernel::trial::try_load;
 
 const SUBJECT: &str = "backend";
 

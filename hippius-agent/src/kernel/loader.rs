@@ -7,7 +7,7 @@ use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use hippius_common::loss::REASONS;
 
-use super::backend::{Attachment, Backend, PREFERENCE, Part, plan};
+use super::backend::{Attachment, Backend, PREFERENCE, plan};
 use super::btf::KernelTypes;
 use super::clients::Clients;
 use super::early::{self, Early};
@@ -239,7 +239,7 @@ impl Planned {
 }
 
 /// Facts about the running kernel, and the back-ends in order of preference. Its types are let go: they are large.
-fn of_running_kernel(settings: &Settings) -> Result<(Facts, Vec<Plan>), LoadError> {
+pub(super) fn of_running_kernel(settings: &Settings) -> Result<(Facts, Vec<Plan>), LoadError> {
     let types = KernelTypes::of_running_kernel()?;
     let facts = Facts::of(&types)?;
     let plans = plans(settings, &types, &facts);
@@ -251,44 +251,6 @@ pub fn plans(settings: &Settings, types: &KernelTypes, facts: &Facts) -> Vec<Pla
     let candidates = settings.backend.as_ref().map_or(PREFERENCE, std::slice::from_ref);
     let plan = |&backend| Plan { backend, programs: Planned::of(backend, types, facts) };
     candidates.iter().map(plan).collect()
-}
-
-/// A back-end that loads, and why what it need not have does not.
-pub struct Loads {
-    /// The programs for MPTCP.
-    pub mptcp: Result<(), LoadError>,
-}
-
-/// Loads the programs of one back-end and attaches nothing.
-pub fn try_load(backend: Backend, settings: &Settings) -> Result<Loads, LoadError> {
-    let settings = Settings { backend: Some(backend), ..*settings };
-    Ok(Loads { mptcp: try_any(&settings)?.mptcp.map_or(Ok(()), Err) })
-}
-
-/// Loads the programs for TLS libraries beside the first back-end that loads, and attaches nothing.
-pub fn try_tls(settings: &Settings) -> Result<(), LoadError> {
-    try_any(settings)?.tls.map_or(Ok(()), |tls| tls.map(drop))
-}
-
-fn try_any(settings: &Settings) -> Result<Probes, LoadError> {
-    let (facts, plans) = of_running_kernel(settings)?;
-    let mut loader = object::loader();
-    let object = Object::new(settings, &facts);
-    object.configure(&mut loader);
-    let mut result = Err(LoadError::NoBackend("none is asked for".to_owned()));
-    for Plan { backend, programs } in plans {
-        result = programs.and_then(|plan| {
-            let mut probes = object.load(&mut loader, backend, &plan)?;
-            Object::part(&plan, Part::Clients)?.load(&mut probes.controls.ebpf)?;
-            let mptcp = Object::mptcp(&plan, backend).and_then(|programs| programs.load(&mut probes.controls.ebpf));
-            probes.mptcp = mptcp.err();
-            Ok(probes)
-        });
-        if result.is_ok() {
-            break;
-        }
-    }
-    result
 }
 
 /// Loads one back-end and attaches it; no port is watched yet.

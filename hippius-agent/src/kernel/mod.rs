@@ -25,5 +25,6 @@ pub mod self_check;
 pub mod sweep;
 pub mod targets;
 pub mod tls;
+pub mod trial;
 pub mod turn;
 pub mod watch;
