@@ -76,6 +76,8 @@ fields! {
     SK_DPORT: ALL, Member("sock", &["__sk_common.skc_dport"]);
     SK_DADDR: ALL, Member("sock", &["__sk_common.skc_daddr"]);
     SK_DADDR6: ALL, Member("sock", &["__sk_common.skc_v6_daddr"]);
+    // Null for most sockets: those that no program keeps anything of.
+    SK_STORAGE: NONE, Member("sock", &["sk_bpf_storage"]);
     SOCKET_SK: ALL, Member("socket", &["sk"]);
     // Unix sockets (include/net/af_unix.h): an accepted one shares the address of the one that listens.
     SK_TYPE: ALL, Member("sock", &["sk_type"]);

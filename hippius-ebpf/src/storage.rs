@@ -4,9 +4,10 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::{bpf_map_delete_elem, bpf_map_lookup_elem, bpf_map_update_elem, bpf_sk_storage_get};
+use hippius_common::fields::ABSENT;
 use hippius_common::flow::Flow;
 
-use crate::kernel::fields::HAS_STORAGE;
+use crate::kernel::fields::{HAS_STORAGE, SK_STORAGE};
 use crate::kernel::socket::Socket;
 use crate::maps::{EMPTY_FLOW, FLOWS, FLOWS_BY_ADDRESS, IGNORED, IGNORED_BY_ADDRESS, MapPointer};
 
@@ -29,6 +30,12 @@ pub mod interest {
     pub const RECEIVED: u32 = 32;
     /// One turn.
     pub const TURN: u32 = 64;
+}
+
+/// Nothing is known of the socket, as most calls of a host find it: a look at a pointer, and no call of the kernel's.
+#[inline(always)]
+pub fn is_empty(socket: Socket) -> bool {
+    HAS_STORAGE.load() != 0 && SK_STORAGE.load() != ABSENT && socket.0.read::<u64>(&SK_STORAGE) == 0
 }
 
 /// The state of a watched socket.

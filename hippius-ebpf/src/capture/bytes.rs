@@ -5,6 +5,7 @@
 pub const LOWER: u64 = 0x2020_2020_2020_2020;
 
 const LOW7: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+const LOWEST: u64 = 0x0101_0101_0101_0101;
 const NEWLINES: u64 = 0x0a0a_0a0a_0a0a_0a0a;
 
 /// The word at `index`.
@@ -35,6 +36,15 @@ pub fn word_at<const N: usize>(words: &[u64; N], index: u32) -> u64 {
 pub fn newlines(word: u64) -> u64 {
     let differing = word ^ NEWLINES;
     !(((differing & LOW7) + LOW7) | differing | LOW7)
+}
+
+/// Index of the first byte that a mask of [`newlines`] has set; there has to be one. The processor of the programs has no
+/// instruction for it.
+#[inline(always)]
+pub fn first_of(mask: u64) -> u32 {
+    // Below the lowest bit all are set by the subtraction, its own byte's lowest among them; the product adds them up.
+    let below = mask.wrapping_sub(1) & LOWEST;
+    (below.wrapping_mul(LOWEST) >> 56) as u32 - 1
 }
 
 /// Eight ASCII bytes as the word that they are in memory.
@@ -69,6 +79,14 @@ mod tests {
             bytes[4] = b'\n';
             let expected = if value == b'\n' { 0x0080_8000_0000_u64 } else { 0x0080_0000_0000 };
             assert_eq!(newlines(u64::from_le_bytes(bytes)), expected, "{value:#x}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_several_is_found() {
+        for mask in 1..=255u8 {
+            let bytes: [u8; 8] = std::array::from_fn(|index| if mask >> index & 1 != 0 { b'\n' } else { b'\r' });
+            assert_eq!(first_of(newlines(u64::from_le_bytes(bytes))), mask.trailing_zeros(), "{mask:#b}");
         }
     }
 }

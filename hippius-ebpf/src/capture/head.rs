@@ -2,7 +2,7 @@
 
 use hippius_common::flow::Flow;
 
-use super::bytes::{LOWER, ascii, byte, newlines, word, word_at};
+use super::bytes::{LOWER, ascii, byte, first_of, newlines, word, word_at};
 use super::memory::{load, store};
 use super::{side, side_mut};
 
@@ -25,7 +25,9 @@ pub mod bit {
 }
 
 /// Iterations of one scan; a longer head is scanned in several steps.
-const SCAN_LIMIT: u32 = 80;
+const SCAN_LIMIT: u32 = 60;
+/// Words that one iteration looks at.
+const WORDS_AT_ONCE: u32 = 4;
 
 /// Scans the capture up to `len`, from where it stopped last time. Sets `Flow::head_end` behind the head's closing empty
 /// line, or to 0 when that is not found: the head goes on, or the scan, if `Side::scan` is still below `len`.
@@ -37,19 +39,21 @@ pub fn scan<const OUT: bool>(flow: &mut Flow, len: u32) {
         if at >= len {
             break;
         }
-        // Two words at a time: a line is longer than one.
         let mut begin = at & !7;
         let mut found = newlines(word(&flow.capture, at >> 3)) & (u64::MAX << ((at & 7) * 8));
-        if found == 0 {
-            begin += 8;
-            found = newlines(word(&flow.capture, begin >> 3));
+        // Most lines end within these.
+        for _ in 1..WORDS_AT_ONCE {
+            if found == 0 {
+                begin += 8;
+                found = newlines(word(&flow.capture, begin >> 3));
+            }
         }
         if found == 0 {
             let next = begin + 8;
             store(&mut side_mut::<OUT>(flow).scan, if next < len { next } else { len } as u16);
             continue;
         }
-        let end = begin + (found.trailing_zeros() >> 3);
+        let end = begin + first_of(found);
         if end >= len {
             store(&mut side_mut::<OUT>(flow).scan, len as u16);
             break;

@@ -7,7 +7,7 @@ use crate::flows::{self, Next};
 use crate::kernel::socket::Socket;
 use crate::maps::{MPTCP_RECV_ON, MPTCP_SEND_ON, MapPointer, RECV_ON, SEND_ON, UNIX_RECV_ON, UNIX_SEND_ON};
 use crate::origin::Origin;
-use crate::{calls, sessions, starts};
+use crate::{calls, sessions, starts, storage};
 
 /// `MSG_PEEK` and `MSG_ERRQUEUE` (include/linux/socket.h): what they return is no traffic.
 pub const NO_TRAFFIC: i32 = 0x2 | 0x2000;
@@ -60,6 +60,9 @@ pub fn begin<const SEND: bool, const FAMILY: u8, O: Origin>(
         }
         flows::is_watched(socket.local_port())
     };
+    if !watched && storage::is_empty(socket) {
+        return;
+    }
     let mut flow = flows::find(socket);
     match &mut flow {
         // Of Unix sockets and MPTCP only the server's end is watched.

@@ -22,6 +22,7 @@ offsets!(
     SK_DPORT,
     SK_DADDR,
     SK_DADDR6,
+    SK_STORAGE,
     SOCKET_SK,
     SK_TYPE,
     SK_SHUTDOWN,
