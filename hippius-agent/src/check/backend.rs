@@ -1,15 +1,16 @@
 //! Which capture back-ends this kernel takes: asked by loading them. Nothing is attached.
 
-use super::Finding;
+use super::{Finding, Host, mptcp};
 use crate::config::{self, Config};
 use crate::kernel::backend::{Backend, PREFERENCE};
 use crate::kernel::error::LoadError;
-use crate::kernel::loader::{Settings, try_load};
+use crate::kernel::loader::Settings;
+use crate::kernel::trial::try_load;
 
 const SUBJECT: &str = "backend";
 
 /// Loads each back-end that the configuration allows.
-pub fn checks(config: &Config) -> Vec<Finding> {
+pub fn checks(config: &Config, host: &Host) -> Vec<Finding> {
     let capture = &config.capture;
     let settings =
         Settings { ring_bytes: capture.ring_bytes, max_flows: capture.max_connections, ..Settings::default() };
@@ -18,7 +19,12 @@ pub fn checks(config: &Config) -> Vec<Finding> {
         config::Backend::Fentry => &[Backend::Fentry],
         config::Backend::Tracepoint => &[Backend::Tracepoint],
     };
-    findings(candidates.iter().map(|&backend| (backend, try_load(backend, &settings))))
+    let results: Vec<_> = candidates.iter().map(|&backend| (backend, try_load(backend, &settings))).collect();
+    let used = results.iter().find_map(|(_, result)| result.as_ref().ok());
+    let mptcp = used.map(|loads| mptcp::finding(mptcp::enabled(host).as_deref(), loads.mptcp.as_ref().err()));
+    let mut findings = findings(results.into_iter().map(|(backend, result)| (backend, result.map(drop))));
+    findings.extend(mptcp);
+    findings
 }
 
 /// What is said of the results, in order of preference: the first that loads is the one that `run` uses, if its

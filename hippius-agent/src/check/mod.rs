@@ -5,6 +5,7 @@
 pub mod backend;
 pub mod host;
 pub mod memory;
+pub mod mptcp;
 pub mod services;
 pub mod sources;
 pub mod targets;
@@ -84,7 +85,7 @@ pub fn run(config: &Config, host: &Host) -> std::io::Result<Vec<Finding>> {
         Ok(effective) => findings.extend(host::capabilities(effective)),
         Err(error) => findings.push(Finding::warn("capabilities", error.to_string(), "run as root to be sure")),
     }
-    findings.extend(backend::checks(config));
+    findings.extend(backend::checks(config, host));
     findings.extend(tls::checks(config, effective.as_ref().ok()));
     let version = release.as_deref().and_then(host::version);
     findings.extend(memory::checks(host, config.capture.ring_bytes, version));

@@ -4,7 +4,8 @@ use caps::{Capability, CapsHashSet};
 
 use super::Finding;
 use crate::config::Config;
-use crate::kernel::loader::{Settings, try_tls};
+use crate::kernel::loader::Settings;
+use crate::kernel::trial::try_tls;
 
 const SUBJECT: &str = "tls";
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use aya::Ebpf;
 
-use super::backend::{Attachment, Part};
+use super::backend::Part;
 use super::clock::monotonic_ns;
 use super::early;
 use super::error::LoadError;
-use super::loader::Probes;
+use super::loader::{Planned, Probes};
 use super::object::Object;
 use super::watch::Watch;
 use super::{programs, self_check};
@@ -27,7 +27,7 @@ const MPTCP_ENABLED: &str = "/proc/sys/net/mptcp/enabled";
 pub fn begin<'a>(
     object: &'a Object<'a>,
     mut probes: Probes,
-    plan: &[Attachment],
+    plan: &Planned,
     look: impl Fn() -> Watch,
     cookies: bool,
 ) -> Result<Probes, LoadError> {
@@ -38,7 +38,9 @@ pub fn begin<'a>(
     probes.since_ns = monotonic_ns();
     probes.controls.watch(&servers)?;
     if object.is_for_clients() {
-        meanwhile(&mut probes, |ebpf| object.load_part(ebpf, plan, Part::Clients))?;
+        let programs_for_clients = Object::part(plan, Part::Clients)?;
+        meanwhile(&mut probes, |ebpf| programs_for_clients.load(ebpf))?;
+        drop(programs_for_clients);
         probes.controls.clients.loaded = true;
         self_check::clients(&mut probes, &servers, cookies)?;
         if programs {
@@ -46,26 +48,38 @@ pub fn begin<'a>(
         }
         probes.controls.clients.watch(&look())?;
     }
-    if plan.iter().any(|attachment| attachment.part == Part::Mptcp) && has_mptcp() {
-        probes.mptcp = mptcp(object, &mut probes, plan).err();
+    if has_mptcp() {
+        probes.mptcp = mptcp(&mut probes, plan, cookies).err();
     }
     Ok(probes)
 }
 
+/// Whether sockets of MPTCP can be had, in the agent's network namespace.
 fn has_mptcp() -> bool {
     fs::read_to_string(MPTCP_ENABLED).is_ok_and(|enabled| enabled.trim() != "0")
 }
 
-/// Loads the programs for MPTCP and attaches them. From then on its connections are no loss.
-fn mptcp(object: &Object<'_>, probes: &mut Probes, plan: &[Attachment]) -> Result<(), LoadError> {
-    let attachments = || plan.iter().filter(|attachment| attachment.part == Part::Mptcp);
-    meanwhile(probes, |ebpf| {
-        let loaded = object.load_part(ebpf, plan, Part::Mptcp);
-        let attached = loaded.and_then(|()| attachments().try_for_each(|one| programs::attach(ebpf, one)));
-        // One direction without the other would be wrong numbers.
-        attached.inspect_err(|_| attachments().for_each(|one| programs::unload_exit(ebpf, one)))
-    })?;
-    Ok(probes.controls.mptcp.set(0, 1, 0)?)
+/// Loads the programs for MPTCP and attaches them, where it needs any, and checks them. From then on its connections are no
+/// loss.
+fn mptcp(probes: &mut Probes, plan: &Planned, cookies: bool) -> Result<(), LoadError> {
+    let programs = Object::mptcp(plan, probes.backend)?;
+    let attachments = &programs.attachments;
+    // One direction without the other would be wrong numbers, and so are those that the check refuses.
+    let unload = |probes: &mut Probes| {
+        attachments.iter().for_each(|one| programs::unload_exit(&mut probes.controls.ebpf, one));
+    };
+    let loaded = meanwhile(probes, |ebpf| {
+        programs.load(ebpf)?;
+        attachments.iter().try_for_each(|one| programs::attach(ebpf, one))
+    });
+    loaded.inspect_err(|_| unload(probes))?;
+    probes.controls.mptcp.set(0, 1, 0)?;
+    let checked = self_check::mptcp(probes, cookies);
+    if checked.is_err() {
+        probes.controls.mptcp.set(0, 0, 0)?;
+        unload(probes);
+    }
+    Ok(checked?)
 }
 
 /// Loads programs while the records of what is watched already are kept.

@@ -25,7 +25,8 @@ pub enum BtfError {
     Malformed(usize),
 }
 
-const MAGIC: u16 = 0xeb9f;
+/// `struct btf_header` begins with it.
+pub const MAGIC: u16 = 0xeb9f;
 
 /// Most members that the search for one field looks at. The largest structures of a kernel have some hundreds,
 /// anonymous ones included; in a malformed file they could contain each other.
@@ -47,6 +48,16 @@ mod kind {
     pub const DECL_TAG: u32 = 17;
     pub const TYPE_TAG: u32 = 18;
     pub const ENUM64: u32 = 19;
+}
+
+/// What programs are attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    /// A tracepoint is known by a `typedef`.
+    Typedef = kind::TYPEDEF,
+    /// A function, an iterator's among them.
+    Function = kind::FUNC,
 }
 
 /// The types of one kernel.
@@ -118,6 +129,26 @@ impl KernelTypes {
         let prototype = u32_at(&self.data, at + 8)?;
         let Some(&at) = self.types.get(prototype as usize) else { return Ok(None) };
         Ok(Some(u32_at(&self.data, at as usize + 4)? & 0xffff))
+    }
+
+    /// The number of the first type of each kind and name, in the order of the question; `None` for what the kernel does not have.
+    pub fn ids(&self, wanted: &[(Kind, &str)]) -> Result<Vec<Option<u32>>, BtfError> {
+        let mut ids = vec![None; wanted.len()];
+        for (id, &at) in self.types.iter().enumerate().skip(1) {
+            let kind = kind_of(u32_at(&self.data, at as usize + 4)?);
+            if !matches!(kind, kind::FUNC | kind::TYPEDEF) {
+                continue;
+            }
+            let name_at = u32_at(&self.data, at as usize)?;
+            let first = self.data.get(self.strings + name_at as usize);
+            for (found, (of, name)) in ids.iter_mut().zip(wanted) {
+                let may_be = *of as u32 == kind && name.as_bytes().first() == first;
+                if may_be && found.is_none() && self.is_named(name_at, name) {
+                    *found = Some(id as u32);
+                }
+            }
+        }
+        Ok(ids)
     }
 
     /// Byte offset of the type of this kind and name.

@@ -7,7 +7,7 @@ use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use hippius_common::loss::REASONS;
 
-use super::backend::{Attachment, Backend, PREFERENCE, Part, plan};
+use super::backend::{Attachment, Backend, PREFERENCE, plan};
 use super::btf::KernelTypes;
 use super::clients::Clients;
 use super::early::{self, Early};
@@ -15,8 +15,9 @@ use super::error::LoadError;
 use super::facts::Facts;
 use super::object::{self, Object};
 use super::sweep::Sweeper;
-use super::watch::{PortSet, Watch};
-use super::{begin, programs, tls};
+use super::targets::Targets;
+use super::watch::{PortSet, Ports, Watch};
+use super::{begin, heap, programs, tls};
 
 /// Words of the port bitmap.
 pub const PORT_WORDS: usize = 65536 / 64;
@@ -137,6 +138,17 @@ impl Controls {
         self.clients.watch(watch)
     }
 
+    /// Watches one more port, or one less.
+    pub(super) fn watch_port(&mut self, port: u16, is_watched: bool) -> Result<(), LoadError> {
+        let mut ports = Ports(self.watched()?);
+        if is_watched {
+            ports.add(port)
+        } else {
+            ports.remove(port)
+        }
+        Ok(self.ports.set(0, ports.0, 0)?)
+    }
+
     /// Whether the programs see Unix sockets.
     pub fn sees_unix(&self) -> bool {
         self.sees_unix
@@ -157,9 +169,11 @@ impl Controls {
 }
 
 /// Loads and attaches the best back-end that works here. What `look` finds on the host is watched from then on.
+///
+/// There must be no other thread: for a moment none can open a file.
 pub fn load(settings: &Settings, look: impl Fn() -> Watch) -> Result<Probes, LoadError> {
     let (facts, plans) = of_running_kernel(settings)?;
-    load_with(settings, look, &facts, plans)
+    load_by(true, settings, look, &facts, plans)
 }
 
 /// The same with what is known of the kernel; tests give what is not true.
@@ -169,12 +183,22 @@ pub fn load_with(
     facts: &Facts,
     plans: Vec<Plan>,
 ) -> Result<Probes, LoadError> {
+    load_by(false, settings, look, facts, plans)
+}
+
+fn load_by(
+    before_threads: bool,
+    settings: &Settings,
+    look: impl Fn() -> Watch,
+    facts: &Facts,
+    plans: Vec<Plan>,
+) -> Result<Probes, LoadError> {
     let mut refused = Vec::new();
-    let mut loader = object::loader();
-    let object = Object::new(settings, facts)?;
+    let mut loader = if before_threads { object::loader_before_threads() } else { object::loader() };
+    let object = Object::new(settings, facts);
     object.configure(&mut loader);
-    for Plan { backend, attachments } in plans {
-        let attached = attachments.and_then(|plan| Ok((attach(&object, &mut loader, backend, &plan)?, plan)));
+    for Plan { backend, programs } in plans {
+        let attached = programs.and_then(|plan| Ok((attach(&object, &mut loader, backend, &plan)?, plan)));
         match attached {
             Ok((probes, plan)) => {
                 let mut probes = begin::begin(&object, probes, &plan, look, facts.get("HAS_STORAGE") != 0)?;
@@ -183,6 +207,8 @@ pub fn load_with(
             }
             Err(error) => refused.push((backend, error.to_string())),
         }
+        // The next one parses the object anew.
+        heap::give_back();
     }
     let reasons: Vec<_> = refused.iter().map(|(backend, error)| format!("{}: {error}", backend.name())).collect();
     Err(LoadError::NoBackend(reasons.join("; ")))
@@ -193,11 +219,27 @@ pub struct Plan {
     /// Which.
     pub backend: Backend,
     /// Its programs.
-    pub attachments: Result<Vec<Attachment>, LoadError>,
+    pub programs: Result<Planned, LoadError>,
+}
+
+/// The programs of a back-end.
+pub struct Planned {
+    /// Each with its place.
+    pub attachments: Vec<Attachment>,
+    /// Where the kernel has these places.
+    pub targets: Targets,
+}
+
+impl Planned {
+    fn of(backend: Backend, types: &KernelTypes, facts: &Facts) -> Result<Self, LoadError> {
+        let attachments = plan(backend, types, facts).map_err(LoadError::Lacking)?;
+        let targets = Targets::of(types, &attachments)?;
+        Ok(Self { attachments, targets })
+    }
 }
 
 /// Facts about the running kernel, and the back-ends in order of preference. Its types are let go: they are large.
-fn of_running_kernel(settings: &Settings) -> Result<(Facts, Vec<Plan>), LoadError> {
+pub(super) fn of_running_kernel(settings: &Settings) -> Result<(Facts, Vec<Plan>), LoadError> {
     let types = KernelTypes::of_running_kernel()?;
     let facts = Facts::of(&types)?;
     let plans = plans(settings, &types, &facts);
@@ -207,38 +249,8 @@ fn of_running_kernel(settings: &Settings) -> Result<(Facts, Vec<Plan>), LoadErro
 /// The back-ends that the settings allow, in order of preference.
 pub fn plans(settings: &Settings, types: &KernelTypes, facts: &Facts) -> Vec<Plan> {
     let candidates = settings.backend.as_ref().map_or(PREFERENCE, std::slice::from_ref);
-    let plan = |&backend| Plan { backend, attachments: plan(backend, types, facts).map_err(LoadError::Lacking) };
+    let plan = |&backend| Plan { backend, programs: Planned::of(backend, types, facts) };
     candidates.iter().map(plan).collect()
-}
-
-/// Loads the programs of one back-end and attaches nothing.
-pub fn try_load(backend: Backend, settings: &Settings) -> Result<(), LoadError> {
-    let settings = Settings { backend: Some(backend), ..*settings };
-    try_any(&settings).map(drop)
-}
-
-/// Loads the programs for TLS libraries beside the first back-end that loads, and attaches nothing.
-pub fn try_tls(settings: &Settings) -> Result<(), LoadError> {
-    try_any(settings)?.tls.map_or(Ok(()), |tls| tls.map(drop))
-}
-
-fn try_any(settings: &Settings) -> Result<Probes, LoadError> {
-    let (facts, plans) = of_running_kernel(settings)?;
-    let mut loader = object::loader();
-    let object = Object::new(settings, &facts)?;
-    object.configure(&mut loader);
-    let mut result = Err(LoadError::NoBackend("none is asked for".to_owned()));
-    for Plan { backend, attachments } in plans {
-        result = attachments.and_then(|plan| {
-            let mut probes = object.load(&mut loader, backend, &plan)?;
-            object.load_part(&mut probes.controls.ebpf, &plan, Part::Clients)?;
-            Ok(probes)
-        });
-        if result.is_ok() {
-            break;
-        }
-    }
-    result
 }
 
 /// Loads one back-end and attaches it; no port is watched yet.
@@ -246,10 +258,13 @@ fn attach<'a>(
     object: &'a Object<'a>,
     loader: &mut EbpfLoader<'a>,
     backend: Backend,
-    plan: &[Attachment],
+    plan: &Planned,
 ) -> Result<Probes, LoadError> {
     let mut probes = object.load(loader, backend, plan)?;
     let ebpf = &mut probes.controls.ebpf;
-    plan.iter().filter(|attachment| object.is_first(attachment)).try_for_each(|one| programs::attach(ebpf, one))?;
+    plan.attachments
+        .iter()
+        .filter(|attachment| object.is_first(attachment))
+        .try_for_each(|one| programs::attach(ebpf, one))?;
     Ok(probes)
 }

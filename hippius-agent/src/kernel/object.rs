@@ -14,11 +14,13 @@ use super::clients::Clients;
 use super::early::Early;
 use super::error::LoadError;
 use super::facts::Facts;
+use super::files;
 use super::iterator::Iterator;
-use super::loader::{Controls, Probes, Settings};
+use super::loader::{Controls, Planned, Probes, Settings};
 use super::programs::{self, program};
 use super::sweep::Sweeper;
-use super::tls;
+use super::targets::walk;
+use super::{heap, tls};
 
 /// The object, as built by `cargo xtask build`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HIPPIUS_EBPF_OBJECT"));
@@ -31,28 +33,49 @@ const TLS_PROCESSES: u32 = 8_192;
 const PRESENT: u32 = 1;
 const ARCH: u32 = if cfg!(target_arch = "aarch64") { arch::AARCH64 } else { arch::X86_64 };
 
-/// A loader that knows nothing yet. A new one has read the kernel's types for itself, which are large: there is to be one
-/// copy at a time.
+/// A loader that knows nothing of the kernel's types: the object has nothing to be fitted to them.
+///
+/// A new one has read them all the same, and made 20 MiB of them, which is given back.
 pub fn loader<'a>() -> EbpfLoader<'a> {
     let mut loader = EbpfLoader::new();
     loader.btf(None);
+    heap::give_back();
     loader
+}
+
+/// The same without the reading, which aya leaves out where it can open no file. It has no other constructor that would.
+/// The limit is that of the whole process, so there must be no other thread.
+pub fn loader_before_threads<'a>() -> EbpfLoader<'a> {
+    files::without(loader)
 }
 
 /// What the object is loaded with.
 pub struct Object<'a> {
     settings: &'a Settings,
     facts: &'a Facts,
-    btf: Btf,
     probe_log: u32,
     tgid: u32,
 }
 
+/// The programs of one part, with the kernel's types that they are loaded with. Those are large, and belong to the thread
+/// that lives on: glibc gives back to the system what the first thread has freed.
+pub struct Programs {
+    /// Each with its place.
+    pub attachments: Vec<Attachment>,
+    types: Btf,
+}
+
+impl Programs {
+    /// Loads them and attaches none.
+    pub fn load(&self, ebpf: &mut Ebpf) -> Result<(), LoadError> {
+        programs::load(ebpf, &self.attachments, &self.types)
+    }
+}
+
 impl<'a> Object<'a> {
-    /// Reads the kernel's types.
-    pub fn new(settings: &'a Settings, facts: &'a Facts) -> Result<Self, LoadError> {
-        let btf = Btf::from_sys_fs()?;
-        Ok(Self { settings, facts, btf, probe_log: u32::from(settings.probe_log), tgid: std::process::id() })
+    /// Filled in by these.
+    pub fn new(settings: &'a Settings, facts: &'a Facts) -> Self {
+        Self { settings, facts, probe_log: u32::from(settings.probe_log), tgid: std::process::id() }
     }
 
     /// Tells a loader what is the same for all back-ends.
@@ -60,7 +83,6 @@ impl<'a> Object<'a> {
         let Self { settings, facts, .. } = self;
         let max_flows = if self.has_storage() { 1 } else { settings.max_flows };
         loader
-            .btf(Some(&self.btf))
             .map_max_entries("RECORDS", settings.ring_bytes)
             .map_max_entries("FLOWS_BY_ADDRESS", max_flows)
             .map_max_entries("IGNORED_BY_ADDRESS", max_flows)
@@ -82,15 +104,14 @@ impl<'a> Object<'a> {
     }
 
     /// Loads those of a back-end's programs that come first, and attaches none; [`Self::load_part`] follows.
-    pub fn load(
-        &'a self,
-        loader: &mut EbpfLoader<'a>,
-        backend: Backend,
-        plan: &[Attachment],
-    ) -> Result<Probes, LoadError> {
+    pub fn load(&'a self, loader: &mut EbpfLoader<'a>, backend: Backend, plan: &Planned) -> Result<Probes, LoadError> {
         let mut ebpf = loader.override_global("BACKEND", backend.bit(), true).load(OBJECT)?;
-        let first: Vec<_> = plan.iter().filter(|attachment| self.is_first(attachment)).copied().collect();
-        programs::load(&mut ebpf, &first, &self.btf)?;
+        let first: Vec<_> = plan.attachments.iter().filter(|attachment| self.is_first(attachment)).copied().collect();
+        // What parsing has left behind need not be there beside the types, nor those beside the ring, which is resident as
+        // soon as it is mapped.
+        heap::let_go(OBJECT);
+        heap::give_back();
+        programs::load(&mut ebpf, &first, &plan.targets.of_programs(&first)?)?;
         let ports = Array::try_from(take(&mut ebpf, "PORTS")?)?;
         let discover = Array::try_from(take(&mut ebpf, "DISCOVER")?)?;
         let unix = Array::try_from(take(&mut ebpf, "UNIX")?)?;
@@ -98,16 +119,20 @@ impl<'a> Object<'a> {
         let mut mptcp = Array::try_from(take(&mut ebpf, "MPTCP")?)?;
         mptcp.set(0, u32::from(backend == Backend::Tracepoint), 0)?;
         let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)?;
-        let ring = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
         let log = self.settings.probe_log.then(|| EbpfLogger::init(&mut ebpf)).transpose()?;
         let processes = tls::programs::again(&ebpf, "CLIENTS")?;
-        let clients = self.clients(&mut ebpf)?;
-        let (mut sweeper, sweep) = self.sweeper(&mut ebpf)?;
-        let mut programs: Vec<_> = plan.iter().map(|attachment| attachment.program).chain([sweep]).collect();
-        let tls = (self.settings.max_sessions > 0).then(|| self.tls(&mut ebpf, &mut sweeper, processes));
+        let types = plan.targets.of_iterators()?;
+        let clients = self.clients(&mut ebpf, &types)?;
+        let (mut sweeper, sweep) = self.sweeper(&mut ebpf, &types)?;
+        let mut programs: Vec<_> =
+            plan.attachments.iter().map(|attachment| attachment.program).chain([sweep]).collect();
+        let tls = (self.settings.max_sessions > 0).then(|| self.tls(&mut ebpf, &types, &mut sweeper, processes));
         if let Some(Ok(_)) = &tls {
             programs.extend(tls::programs::NAMES);
         }
+        drop(types);
+        heap::give_back();
+        let ring = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
         let controls = Controls { losses, ports, discover, unix, sees_unix, mptcp, clients, programs, ebpf };
         let (refused, early) = (Vec::new(), Early::default());
         Ok(Probes { ring, sweeper, log, controls, backend, refused, tls, mptcp: None, since_ns: 0, early })
@@ -127,22 +152,34 @@ impl<'a> Object<'a> {
         self.settings.clients
     }
 
-    /// Loads the programs of another part, and attaches none.
-    pub fn load_part(&self, ebpf: &mut Ebpf, plan: &[Attachment], part: Part) -> Result<(), LoadError> {
-        let programs: Vec<_> = plan.iter().filter(|attachment| attachment.part == part).copied().collect();
-        programs::load(ebpf, &programs, &self.btf)
+    /// The programs of another part.
+    pub fn part(plan: &Planned, part: Part) -> Result<Programs, LoadError> {
+        let attachments = plan.attachments.iter().filter(|attachment| attachment.part == part);
+        let attachments: Vec<_> = attachments.copied().collect();
+        let types = plan.targets.of_programs(&attachments)?;
+        Ok(Programs { attachments, types })
     }
 
-    fn sweeper(&self, ebpf: &mut Ebpf) -> Result<(Sweeper, &'static str), LoadError> {
+    /// The programs for MPTCP: none on the tracepoints, which see its calls as they see TCP's.
+    pub fn mptcp(plan: &Planned, backend: Backend) -> Result<Programs, LoadError> {
+        let programs = Self::part(plan, Part::Mptcp)?;
+        if programs.attachments.is_empty() && backend == Backend::Fentry {
+            let why = "the kernel's mptcp_recvmsg and mptcp_sendmsg are not the known ones";
+            return Err(LoadError::Lacking(why.to_owned()));
+        }
+        Ok(programs)
+    }
+
+    fn sweeper(&self, ebpf: &mut Ebpf, types: &Btf) -> Result<(Sweeper, &'static str), LoadError> {
         let (name, iterator, map) = if self.has_storage() {
-            ("sweep", "bpf_sk_storage_map", "FLOWS")
+            ("sweep", walk::STORAGE, "FLOWS")
         } else {
-            ("sweep_by_address", "bpf_map_elem", "FLOWS_BY_ADDRESS")
+            ("sweep_by_address", walk::HASH, "FLOWS_BY_ADDRESS")
         };
         let refused = |source| LoadError::Program { name, source: Box::new(source) };
         let since = Array::try_from(take(ebpf, "SWEEP_SINCE")?)?;
         let sweep: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
-        sweep.load(iterator, &self.btf).map_err(refused)?;
+        sweep.load(iterator, types).map_err(refused)?;
         let sweep = sweep.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(refused)?;
         // It stays where it is: programs that are loaded later know it by its descriptor.
         let Some(Map::SkStorage(flows) | Map::HashMap(flows)) = ebpf.map(map) else {
@@ -152,8 +189,8 @@ impl<'a> Object<'a> {
     }
 
     /// Without socket storage there is no way from a file to its socket either: what is open already stays unseen.
-    fn clients(&self, ebpf: &mut Ebpf) -> Result<Clients, LoadError> {
-        let open = if self.has_storage() { Some(self.adopt(ebpf)?) } else { None };
+    fn clients(&self, ebpf: &mut Ebpf, types: &Btf) -> Result<Clients, LoadError> {
+        let open = if self.has_storage() { Some(Self::adopt(ebpf, types)?) } else { None };
         Ok(Clients {
             processes: HashMap::try_from(take(ebpf, "CLIENTS")?)?,
             started: HashMap::try_from(take(ebpf, "STARTED")?)?,
@@ -166,21 +203,27 @@ impl<'a> Object<'a> {
         })
     }
 
-    fn adopt(&self, ebpf: &mut Ebpf) -> Result<Iterator, LoadError> {
+    fn adopt(ebpf: &mut Ebpf, types: &Btf) -> Result<Iterator, LoadError> {
         let name = "adopt";
         let refused = |source| LoadError::Program { name, source: Box::new(source) };
         let adopt: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
-        adopt.load("task_file", &self.btf).map_err(refused)?;
+        adopt.load(walk::FILES, types).map_err(refused)?;
         Ok(Iterator::over_all(adopt.fd().map_err(refused)?.as_fd())?)
     }
 
     /// The programs for TLS libraries, whose sessions are swept with the sockets' flows.
-    fn tls(&self, ebpf: &mut Ebpf, sweeper: &mut Sweeper, processes: Map) -> Result<tls::programs::Parts, LoadError> {
+    fn tls(
+        &self,
+        ebpf: &mut Ebpf,
+        types: &Btf,
+        sweeper: &mut Sweeper,
+        processes: Map,
+    ) -> Result<tls::programs::Parts, LoadError> {
         let (name, map) = ("sweep_by_address", "TLS_SESSIONS");
         let refused = |source| LoadError::Program { name, source: Box::new(source) };
         let sweep: &mut Iter = program(ebpf, name)?.try_into().map_err(refused)?;
         if sweep.fd().is_err() {
-            sweep.load("bpf_map_elem", &self.btf).map_err(refused)?;
+            sweep.load(walk::HASH, types).map_err(refused)?;
         }
         let sweep = sweep.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(refused)?;
         let Some(Map::HashMap(sessions)) = ebpf.map(map) else { return Err(LoadError::Foreign(map)) };

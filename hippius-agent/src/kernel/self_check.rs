@@ -3,10 +3,11 @@
 //!
 //! Offsets that are wrong read other fields, which is no error in itself. Three connections show it: one that ends in
 //! order, one that is reset while bytes lie unread and unsent, so that the counters differ from each other, and one that
-//! was open before it was watched. Another goes over a Unix socket.
+//! was open before it was watched. Others go over a Unix socket and over MPTCP.
 
 mod client;
 mod connection;
+mod mptcp;
 mod program;
 mod server;
 mod unix;
@@ -100,6 +101,11 @@ pub fn clients(probes: &mut Probes, watched: &Watch, cookies: bool) -> Result<()
         }
         program::check(probes, watched)
     })
+}
+
+/// The same of the server's end of a connection over MPTCP, where such can be had.
+pub fn mptcp(probes: &mut Probes, cookies: bool) -> Result<(), SelfCheckError> {
+    twice(|| mptcp::check(probes, cookies))
 }
 
 /// Makes a connection that is watched when the given function is called with the server's port.

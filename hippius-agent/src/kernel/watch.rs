@@ -48,6 +48,13 @@ impl Ports {
             *word |= 1 << (port & 63);
         }
     }
+
+    /// Takes one away.
+    pub fn remove(&mut self, port: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(port >> 6)) {
+            *word &= !(1 << (port & 63));
+        }
+    }
 }
 
 impl Watch {

@@ -42,6 +42,8 @@ pub struct Truth {
     pub peer_ended: bool,
     /// How it ended, an `errno`.
     pub error: u16,
+    /// The kernel counts its bytes, too.
+    pub audited: bool,
 }
 
 /// A request, its response, a FIN each way.
@@ -59,7 +61,7 @@ pub fn opened_before(watch: &mut dyn FnMut(u16) -> io::Result<()>) -> io::Result
     talk("connection that was open before", client, server)
 }
 
-fn talk(name: &'static str, mut client: TcpStream, mut server: TcpStream) -> io::Result<Truth> {
+pub fn talk(name: &'static str, mut client: TcpStream, mut server: TcpStream) -> io::Result<Truth> {
     let mut truth = truth(name, &client, &server)?;
     let number = truth.cookie;
     truth.request = format!("GET /self-check/{number:016x} HTTP/1.1\r\nHost: self-check\r\n\r\n").into_bytes();
@@ -120,6 +122,11 @@ fn pair(address: IpAddr, watch: &mut dyn FnMut(u16) -> io::Result<()>) -> io::Re
     let address = listener.local_addr()?;
     watch(address.port())?;
     let client = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    accept(&listener, client)
+}
+
+/// The other end of this connection.
+pub fn accept(listener: &TcpListener, client: TcpStream) -> io::Result<(TcpStream, TcpStream)> {
     let ours = client.local_addr()?;
     loop {
         let (server, peer) = listener.accept()?;
@@ -150,6 +157,7 @@ fn truth(name: &'static str, client: &TcpStream, server: &TcpStream) -> io::Resu
         answered: 0,
         peer_ended: false,
         error: 0,
+        audited: true,
     })
 }
 
