@@ -33,7 +33,7 @@ pub fn concerns(socket: Socket) -> bool {
 #[inline(always)]
 pub fn first_seen<const SEND: bool>(socket: Socket, origin: impl Origin, bytes: u64) -> bool {
     let known = storage::interest(socket);
-    if known == interest::NONE || known == interest::OPENED {
+    if known == interest::NONE || known == interest::OPENED || (socket.is_mptcp() && !is_mptcp_seen()) {
         return false;
     }
     let turns = if known & interest::TURNS == 0 { interest::TURNS } else { known };
@@ -95,10 +95,16 @@ fn tell_name(socket: Socket, flow: &mut Flow) {
     emit::named(named);
 }
 
+/// Whether the calls of MPTCP sockets are counted, and not lost.
+#[inline(always)]
+fn is_mptcp_seen() -> bool {
+    MPTCP.get(0).is_some_and(|seen| *seen != 0)
+}
+
 /// A connection over MPTCP begins: a loss where no program sees its calls.
 #[inline(always)]
 pub fn mptcp_begins() {
-    if MPTCP.get(0).is_none_or(|seen| *seen == 0) {
+    if !is_mptcp_seen() {
         emit::count_loss(loss::MPTCP);
     }
 }
