@@ -19,13 +19,13 @@ pub trait Origin: Copy {
 
 /// The system call in flight, where it is proven to be about the socket.
 #[derive(Clone, Copy)]
-pub struct SystemCall(Running);
+pub struct SystemCall(Socket);
 
 impl SystemCall {
     /// Of the running task.
     #[inline(always)]
     pub fn of(socket: Socket) -> Self {
-        Self(Running::on(socket))
+        Self(socket)
     }
 }
 
@@ -33,7 +33,7 @@ impl Origin for SystemCall {
     /// Of `sendmmsg` and `recvmmsg`, the buffer of the message at hand.
     #[inline(always)]
     fn buffer(self, _socket: Socket, flow: &mut Flow, bytes: u64) -> Result<UserBuffer, LossReason> {
-        let multi = match in_flight(&self.0)? {
+        let multi = match in_flight(&Running::on(self.0))? {
             InFlight::Buffer(buffer) => return Ok(buffer),
             InFlight::Multi(multi) => multi,
         };
@@ -57,7 +57,7 @@ impl Origin for SystemCall {
 
     #[inline(always)]
     fn first_buffer(self, _socket: Socket, _bytes: u64) -> Result<UserBuffer, LossReason> {
-        match in_flight(&self.0)? {
+        match in_flight(&Running::on(self.0))? {
             InFlight::Buffer(buffer) => Ok(buffer),
             InFlight::Multi(multi) => UserBuffer::of_multi(&multi, 0),
         }

@@ -59,7 +59,7 @@ pub enum InFlight {
 
 /// The running task, and what leads from it and from the socket to the file that both must have.
 ///
-/// Read once, before the ways part: for each pointer that is read from one that it trusts, and on each way that leads
+/// Read in one place: for each pointer that is read from one that it trusts, and on each way that leads
 /// there, the verifier searches all types of the kernel by name (btf_nested_type_is_trusted in kernel/bpf/btf.c, since
 /// 6.4), which was a quarter of the time that the programs took to load.
 #[derive(Clone, Copy)]
