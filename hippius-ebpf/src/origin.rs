@@ -19,21 +19,13 @@ pub trait Origin: Copy {
 
 /// The system call in flight, where it is proven to be about the socket.
 #[derive(Clone, Copy)]
-pub struct SystemCall(Socket);
-
-impl SystemCall {
-    /// Of the running task.
-    #[inline(always)]
-    pub fn of(socket: Socket) -> Self {
-        Self(socket)
-    }
-}
+pub struct SystemCall;
 
 impl Origin for SystemCall {
     /// Of `sendmmsg` and `recvmmsg`, the buffer of the message at hand.
     #[inline(always)]
-    fn buffer(self, _socket: Socket, flow: &mut Flow, bytes: u64) -> Result<UserBuffer, LossReason> {
-        let multi = match in_flight(&Running::on(self.0))? {
+    fn buffer(self, socket: Socket, flow: &mut Flow, bytes: u64) -> Result<UserBuffer, LossReason> {
+        let multi = match in_flight(&Running::on(socket))? {
             InFlight::Buffer(buffer) => return Ok(buffer),
             InFlight::Multi(multi) => multi,
         };
@@ -56,8 +48,8 @@ impl Origin for SystemCall {
     }
 
     #[inline(always)]
-    fn first_buffer(self, _socket: Socket, _bytes: u64) -> Result<UserBuffer, LossReason> {
-        match in_flight(&Running::on(self.0))? {
+    fn first_buffer(self, socket: Socket, _bytes: u64) -> Result<UserBuffer, LossReason> {
+        match in_flight(&Running::on(socket))? {
             InFlight::Buffer(buffer) => Ok(buffer),
             InFlight::Multi(multi) => UserBuffer::of_multi(&multi, 0),
         }

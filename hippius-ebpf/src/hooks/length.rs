@@ -18,7 +18,7 @@ pub fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
     if result <= 0 {
         runs::failed::<false>(socket(&ctx), result);
     } else if ctx.arg::<i32>(2) & NO_TRAFFIC == 0 {
-        runs::begin::<false, { family::ANY }, _>(&ctx, socket(&ctx), SystemCall::of, result);
+        runs::begin::<false, { family::ANY }>(&ctx, socket(&ctx), SystemCall, result);
     }
     0
 }
@@ -28,7 +28,7 @@ pub fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
 pub fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
     let result = result(&ctx);
     if result > 0 {
-        runs::begin::<true, { family::ANY }, _>(&ctx, socket(&ctx), SystemCall::of, result);
+        runs::begin::<true, { family::ANY }>(&ctx, socket(&ctx), SystemCall, result);
     } else {
         runs::failed::<true>(socket(&ctx), result);
     }
@@ -52,16 +52,14 @@ pub fn sock_send_length_on(ctx: BtfTracePointContext) -> i32 {
 /// A call of `sock_recv_length` on a client's socket.
 #[btf_tracepoint(function = "sock_recv_length")]
 pub fn sock_recv_length_client(ctx: BtfTracePointContext) -> i32 {
-    let socket = socket(&ctx);
-    runs::begin_client::<false>(&ctx, socket, SystemCall::of(socket), result(&ctx));
+    runs::begin_client::<false>(&ctx, socket(&ctx), SystemCall, result(&ctx));
     0
 }
 
 /// A call of `sock_send_length` on a client's socket.
 #[btf_tracepoint(function = "sock_send_length")]
 pub fn sock_send_length_client(ctx: BtfTracePointContext) -> i32 {
-    let socket = socket(&ctx);
-    runs::begin_client::<true>(&ctx, socket, SystemCall::of(socket), result(&ctx));
+    runs::begin_client::<true>(&ctx, socket(&ctx), SystemCall, result(&ctx));
     0
 }
 

@@ -35,7 +35,7 @@ pub fn tcp_recvmsg_nonblock(ctx: FExitContext) -> i32 {
 #[inline(always)]
 fn received(ctx: &FExitContext, flags: i32, result: i32) -> i32 {
     if result > 0 && flags & NO_TRAFFIC == 0 {
-        runs::begin::<false, { family::INET }, _>(ctx, socket(ctx), |_| message(ctx), result);
+        runs::begin::<false, { family::INET }>(ctx, socket(ctx), message(ctx), result);
     }
     0
 }
@@ -45,7 +45,7 @@ fn received(ctx: &FExitContext, flags: i32, result: i32) -> i32 {
 pub fn tcp_sendmsg(ctx: FExitContext) -> i32 {
     let result = ctx.arg::<i32>(3);
     if result > 0 {
-        runs::begin::<true, { family::INET }, _>(&ctx, socket(&ctx), |_| message(&ctx), result);
+        runs::begin::<true, { family::INET }>(&ctx, socket(&ctx), message(&ctx), result);
     }
     0
 }

@@ -27,7 +27,7 @@ pub fn mptcp_recvmsg_nonblock(ctx: FExitContext) -> i32 {
 #[inline(always)]
 fn received(ctx: &FExitContext, flags: i32, result: i32) -> i32 {
     if result > 0 && flags & NO_TRAFFIC == 0 {
-        runs::begin::<false, { family::MPTCP }, _>(ctx, socket(ctx), |_| message(ctx), result);
+        runs::begin::<false, { family::MPTCP }>(ctx, socket(ctx), message(ctx), result);
     } else {
         runs::failed::<false>(socket(ctx), result);
     }
@@ -41,7 +41,7 @@ fn received(ctx: &FExitContext, flags: i32, result: i32) -> i32 {
 pub fn mptcp_sendmsg(ctx: FExitContext) -> i32 {
     let result = ctx.arg::<i32>(3);
     if result > 0 {
-        runs::begin::<true, { family::MPTCP }, _>(&ctx, socket(&ctx), |_| message(&ctx), result);
+        runs::begin::<true, { family::MPTCP }>(&ctx, socket(&ctx), message(&ctx), result);
     } else {
         runs::failed::<true>(socket(&ctx), result);
     }

@@ -40,13 +40,12 @@ pub mod family {
 const EPIPE: i32 = 32;
 const ECONNRESET: i32 = 104;
 
-/// A call has moved `bytes`, more than none, on any socket of the host. `origin` is asked for when the socket is of
-/// interest.
+/// A call has moved `bytes`, more than none, on any socket of the host.
 #[inline(always)]
-pub fn begin<const SEND: bool, const FAMILY: u8, O: Origin>(
+pub fn begin<const SEND: bool, const FAMILY: u8>(
     ctx: &impl EbpfContext,
     socket: Socket,
-    origin: impl Fn(Socket) -> O,
+    origin: impl Origin,
     bytes: i32,
 ) {
     let watched = if FAMILY == family::UNIX || (FAMILY == family::ANY && socket.is_unix()) {
@@ -56,7 +55,7 @@ pub fn begin<const SEND: bool, const FAMILY: u8, O: Origin>(
         true
     } else {
         if calls::are_possible() {
-            sessions::join::<SEND>(socket, origin(socket), u64::from(bytes as u32));
+            sessions::join::<SEND>(socket, origin, u64::from(bytes as u32));
         }
         flows::is_watched(socket.local_port())
     };
@@ -77,7 +76,7 @@ pub fn begin<const SEND: bool, const FAMILY: u8, O: Origin>(
         None if watched => {}
         _ => return,
     }
-    if flows::account::<SEND>(socket, flow, origin(socket), u64::from(bytes as u32)) {
+    if flows::account::<SEND>(socket, flow, origin, u64::from(bytes as u32)) {
         go_on_server::<SEND, FAMILY>(ctx);
         flows::end_call::<SEND, SEND>(socket);
     }

@@ -17,7 +17,7 @@ pub fn unix_stream_recvmsg(ctx: FExitContext) -> i32 {
     let result = ctx.arg::<i32>(4);
     let Some(socket) = socket(ctx.arg(0)) else { return 0 };
     if result > 0 && ctx.arg::<i32>(3) & NO_TRAFFIC == 0 {
-        runs::begin::<false, { family::UNIX }, _>(&ctx, socket, |_| message(&ctx), result);
+        runs::begin::<false, { family::UNIX }>(&ctx, socket, message(&ctx), result);
     } else {
         runs::failed::<false>(socket, result);
     }
@@ -30,7 +30,7 @@ pub fn unix_stream_sendmsg(ctx: FExitContext) -> i32 {
     let result = ctx.arg::<i32>(3);
     let Some(socket) = socket(ctx.arg(0)) else { return 0 };
     if result > 0 {
-        runs::begin::<true, { family::UNIX }, _>(&ctx, socket, |_| message(&ctx), result);
+        runs::begin::<true, { family::UNIX }>(&ctx, socket, message(&ctx), result);
     } else {
         runs::failed::<true>(socket, result);
     }
