@@ -131,7 +131,7 @@ impl<'a> Info<'a> {
         } else if let Some(error) = name.strip_prefix("errorstat_") {
             push(&mut self.errors, MOST_ERRORS, part(value, "count").and_then(number).map(|count| (error, count)));
         } else if let Some(command) = name.strip_prefix("latency_percentiles_usec_") {
-            let quantiles = value.split(',').filter_map(|part| part.strip_prefix('p')?.split_once('='));
+            let quantiles = parts(value).filter_map(|(name, usec)| Some((name.strip_prefix('p')?, usec)));
             let quantiles = quantiles.filter_map(|(quantile, usec)| {
                 number(quantile)?;
                 Some((quantile, number(usec)?))
@@ -154,10 +154,20 @@ impl<'a> Info<'a> {
 }
 
 impl<'a> Command<'a> {
+    /// There are dozens, each with the same few parts: they are gone through once.
     fn parse(name: &'a str, value: &str) -> Option<Self> {
-        let field = |key| part(value, key).and_then(number);
-        let (rejected, failed) = (field("rejected_calls"), field("failed_calls"));
-        Some(Self { name, calls: field("calls")?, usec: field("usec")?, rejected, failed })
+        let (mut calls, mut usec, mut rejected, mut failed) = (None, None, None, None);
+        for (key, value) in parts(value) {
+            let place = match key {
+                "calls" => &mut calls,
+                "usec" => &mut usec,
+                "rejected_calls" => &mut rejected,
+                "failed_calls" => &mut failed,
+                _ => continue,
+            };
+            *place = place.or_else(|| number(value));
+        }
+        Some(Self { name, calls: calls?, usec: usec?, rejected, failed })
     }
 }
 
@@ -184,7 +194,12 @@ fn push<T>(list: &mut Vec<T>, most: usize, item: Option<T>) {
 
 /// The value of `key` in `a=1,b=2`.
 fn part<'a>(list: &'a str, key: &str) -> Option<&'a str> {
-    list.split(',').filter_map(|part| part.split_once('=')).find(|(name, _)| *name == key).map(|(_, value)| value)
+    parts(list).find(|(name, _)| *name == key).map(|(_, value)| value)
+}
+
+/// `a` with `1` and `b` with `2` of `a=1,b=2`.
+fn parts(list: &str) -> impl Iterator<Item = (&str, &str)> {
+    list.split(',').filter_map(|part| part.split_once('='))
 }
 
 fn is_numbered(name: &str, word: &str) -> bool {
