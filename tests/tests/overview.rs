@@ -226,10 +226,13 @@ fn outgoing_calls_and_connections_are_on_the_page() {
         };
         let of_http = [("peer", &*nginx.server.address().to_string())].map(|(name, peer)| (name, peer.to_owned()));
         let of_http = of_http.each_ref().map(|(name, peer)| (*name, &**peer));
+        // The workers are gone, and their connections with them: bytes that count as they pass are all there.
         let metrics = lab.settle(&agent, |metrics| {
             counted(metrics, "queue_dequeued_total") == wanted("out ")
                 && metrics.sum("http_client_requests_total", &of_http) == ITEMS
+                && metrics.sum("hippius_agent_connections", &[]) == 1
         })?;
+        ensure!(metrics.sum("hippius_agent_connections", &[]) == 1, "more than the one that is held open");
         for (family, way) in [("queue_enqueued_total", "in "), ("queue_dequeued_total", "out ")] {
             let found = counted(&metrics, family);
             ensure!(found == wanted(way), "{family}: {found:?}, the workers {:?}", wanted(way));
