@@ -9,7 +9,6 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 
-use crate::beside::Beside;
 use crate::build;
 use crate::step::{self, say};
 use crate::workspace::Workspace;
@@ -47,23 +46,11 @@ pub struct Args {
 }
 
 pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
-    // An unknown name is told before anything is built.
-    chosen(all(workspace)?, &args.targets)?;
+    let targets = chosen(all(workspace)?, &args.targets)?;
     if !workspace.ebpf_object().exists() {
         build::ebpf(workspace)?;
     }
-    step::run(&mut compiler(workspace))?;
-    run(workspace, args)
-}
-
-/// Begins to compile all targets while other things are done: it takes minutes, and nothing waits for it until the end.
-pub fn compile_beside(workspace: &Workspace) -> Result<Beside> {
-    Beside::start(&compiler(workspace), workspace.own_target("fuzz").join("logs/build.log"))
-}
-
-/// Runs targets that are compiled.
-pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
-    let targets = chosen(all(workspace)?, &args.targets)?;
+    compile(workspace)?;
     say(&format!("fuzzing {} for {} s each, {AT_ONCE} at a time", targets.join(", "), args.seconds));
     let waiting = Mutex::new(VecDeque::from(targets));
     let failures = Mutex::new(Vec::new());
@@ -108,7 +95,7 @@ fn chosen(all: Vec<String>, wanted: &[String]) -> Result<Vec<String>> {
 }
 
 /// The fuzz crate is a workspace of its own: its flags and its C++ stay out of the project's build.
-fn compiler(workspace: &Workspace) -> Command {
+fn compile(workspace: &Workspace) -> Result<()> {
     let mut cargo = workspace.cargo();
     cargo
         .args(["build", "--release", "--bins", "--manifest-path", "tests/fuzz/Cargo.toml", "--target", TARGET])
@@ -116,7 +103,7 @@ fn compiler(workspace: &Workspace) -> Command {
         .arg(build_dir(workspace))
         .env("CARGO_ENCODED_RUSTFLAGS", RUSTFLAGS.join("\x1f"))
         .env_remove("RUSTFLAGS");
-    cargo
+    step::run(&mut cargo)
 }
 
 /// Runs one target; gives libFuzzer's closing line. A crash, a hang or a leak is an error that shows the input.

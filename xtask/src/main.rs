@@ -4,7 +4,6 @@
 //! This crate must not depend on the agent: it is what builds it.
 
 mod bench;
-mod beside;
 mod build;
 mod dashboards;
 mod demo;

@@ -80,7 +80,7 @@ fn through_sudo(command: &Command) -> Command {
 }
 
 /// The command as one would type it, without its environment.
-pub fn display(command: &Command) -> String {
+fn display(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
     let words = command.get_args().map(|arg| arg.to_string_lossy());

@@ -31,26 +31,18 @@ pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     let mut summary = Summary::default();
     lint::sources(workspace, &mut summary);
     summary.step("test services", || toolchain::for_tests().and_then(|()| toolchain::for_old_tls(workspace)));
-    // Once the kernel programs are there, the fuzz targets can be compiled in what the other steps leave of the
-    // processors: those wait a lot, for one test at a time.
-    let mut targets = None;
-    let built = summary.step("build", || {
-        build::ebpf(workspace)?;
-        targets = Some(fuzz::compile_beside(workspace)?);
-        build::agent(workspace, false)
-    });
+    let built =
+        summary.step("build", || build::task(workspace, &build::Args { debug: false, ebpf_only: false }).map(drop));
     if built {
         run_check::step(workspace, &mut summary);
         summary.step("clippy", || lint::clippy(workspace));
+        summary.step("fuzz", || fuzz::task(workspace, &args.fuzz()));
         kernels(workspace, args, &mut summary);
+        // Last, so that what cargo says of the tests stands at the end of the log.
         summary.step("tests", || tests(workspace));
         note_skips(workspace, &mut summary);
-        summary.step("fuzz", || {
-            targets.take().context("the targets are not being compiled")?.finish()?;
-            fuzz::run(workspace, &args.fuzz())
-        });
     } else {
-        for name in ["run", "clippy", "kernels", "tests", "fuzz"] {
+        for name in ["run", "clippy", "fuzz", "kernels", "tests"] {
             summary.skip(name, "the build failed");
         }
     }
