@@ -9,8 +9,8 @@ use crate::summary::Summary;
 use crate::workspace::Workspace;
 use crate::{build, fuzz, lint, run_check, step, toolchain, vmtest};
 
-/// Run every check: format, layers, `cargo xtask run`, clippy, other kernels, unit, integration and kernel tests, fuzz
-/// targets.
+/// Run every check: format, layers, `cargo xtask run`, clippy, fuzz targets, other kernels, unit, integration and kernel
+/// tests.
 ///
 /// Tests that load kernel programs need root and a kernel that allows it. Where that is missing they are skipped and
 /// the summary says why; with HIPPIUS_REQUIRE_BPF=1 in the environment a skip is a failure.
