@@ -75,6 +75,7 @@ pub fn together(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
             one(scraping_s),
             &format!("one page for each {pages_s:.2} s, four exporters {theirs_s:.2} s"),
         ),
+        Row::at_most("the same and 100 polls of each", 0.1, "s", one(ours_s), ""),
         Row::at_most(
             "the same with 100 polls of each, over 100 scrapes of the four exporters, which poll then",
             1.0,
