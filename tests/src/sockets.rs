@@ -2,14 +2,12 @@
 //! timeouts are the same calls.
 
 use std::io;
-use std::mem::size_of_val;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
-/// include/uapi/linux/in.h
-const IPPROTO_MPTCP: libc::c_int = 262;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// A connection to the Unix socket at `path`.
 pub fn unix_connect(path: &Path) -> io::Result<TcpStream> {
@@ -28,24 +26,15 @@ fn of_unix(stream: UnixStream) -> TcpStream {
 /// A socket of MPTCP that listens on loopback.
 pub fn mptcp_listen(port: u16) -> io::Result<TcpListener> {
     let socket = mptcp_socket()?;
-    let address = address(port);
-    // SAFETY: the address outlives the call and the size is its size.
-    unsafe {
-        check(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size_of_val(&address) as libc::socklen_t))?;
-        check(libc::listen(socket.as_raw_fd(), 16))?;
-    }
+    socket.bind(&loopback(port).into())?;
+    socket.listen(16)?;
     Ok(socket.into())
 }
 
 /// A connection over MPTCP to loopback.
 pub fn mptcp_connect(port: u16) -> io::Result<TcpStream> {
     let socket = mptcp_socket()?;
-    let address = address(port);
-    // SAFETY: the address outlives the call and the size is its size.
-    let result = unsafe {
-        libc::connect(socket.as_raw_fd(), (&raw const address).cast(), size_of_val(&address) as libc::socklen_t)
-    };
-    check(result)?;
+    socket.connect(&loopback(port).into())?;
     Ok(socket.into())
 }
 
@@ -56,33 +45,13 @@ pub fn has_mptcp() -> bool {
 
 /// Whether a connection is one of MPTCP, as the socket says itself: one that was accepted from a peer without is TCP.
 pub fn is_mptcp(stream: &TcpStream) -> io::Result<bool> {
-    let (mut protocol, mut size): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
-    // SAFETY: the value outlives the call and the size is its size.
-    let result = unsafe {
-        let value = (&raw mut protocol).cast();
-        libc::getsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PROTOCOL, value, &raw mut size)
-    };
-    check(result)?;
-    Ok(protocol == IPPROTO_MPTCP)
+    Ok(SockRef::from(stream).protocol()? == Some(Protocol::MPTCP))
 }
 
-fn mptcp_socket() -> io::Result<OwnedFd> {
-    // SAFETY: plain system call.
-    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, IPPROTO_MPTCP) };
-    check(socket)?;
-    // SAFETY: the kernel just returned this descriptor; nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(socket) })
+fn mptcp_socket() -> io::Result<Socket> {
+    Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP))
 }
 
-fn address(port: u16) -> libc::sockaddr_in {
-    libc::sockaddr_in {
-        sin_family: libc::AF_INET as libc::sa_family_t,
-        sin_port: port.to_be(),
-        sin_addr: libc::in_addr { s_addr: u32::from(Ipv4Addr::LOCALHOST).to_be() },
-        sin_zero: [0; 8],
-    }
-}
-
-fn check(result: libc::c_int) -> io::Result<()> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
 }
