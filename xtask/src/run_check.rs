@@ -29,7 +29,7 @@ const REQUESTS: u64 = 5;
 /// Runs the step, or says why this machine cannot load programs; with HIPPIUS_REQUIRE_BPF=1 it has to.
 pub fn step(workspace: &Workspace, summary: &mut Summary) {
     match why_not(workspace) {
-        Some(why) if env::var_os("HIPPIUS_REQUIRE_BPF").is_none() => summary.skip(NAME, &why),
+        Some(why) if !step::bpf_is_required() => summary.skip(NAME, &why),
         _ => {
             summary.step(NAME, || check(workspace));
         }

@@ -45,6 +45,11 @@ pub fn exec_as_root(command: &mut Command) -> Result<()> {
     Err(error).with_context(|| format!("cannot start `{}`", display(&command)))
 }
 
+/// Whether a check that this machine cannot make is a failure: `HIPPIUS_REQUIRE_BPF`, as CI sets it.
+pub fn bpf_is_required() -> bool {
+    env::var_os("HIPPIUS_REQUIRE_BPF").is_some()
+}
+
 /// Whether this process is root's.
 pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change goes in.
 
+use std::fs;
 use std::process::Command;
-use std::{env, fs};
 
 use anyhow::{Context, Result};
 
@@ -63,7 +63,7 @@ fn kernels(workspace: &Workspace, args: &Args, summary: &mut Summary) {
         return summary.skip(NAME, "--no-vm");
     }
     match vmtest::prepare(workspace) {
-        Err(error) if env::var_os("HIPPIUS_REQUIRE_BPF").is_none() => summary.skip(NAME, &format!("{error:#}")),
+        Err(error) if !step::bpf_is_required() => summary.skip(NAME, &format!("{error:#}")),
         prepared => {
             let all = vmtest::Args::all(workspace.agent(false));
             summary.step(NAME, || prepared.and_then(|()| vmtest::task(workspace, &all)));

@@ -3,6 +3,7 @@
 use super::{Finding, Host, mptcp};
 use crate::config::{self, Config};
 use crate::kernel::backend::{Backend, PREFERENCE};
+use crate::kernel::begin::mptcp_enabled;
 use crate::kernel::error::LoadError;
 use crate::kernel::loader::Settings;
 use crate::kernel::trial::try_load;
@@ -21,7 +22,7 @@ pub fn checks(config: &Config, host: &Host) -> Vec<Finding> {
     };
     let results: Vec<_> = candidates.iter().map(|&backend| (backend, try_load(backend, &settings))).collect();
     let used = results.iter().find_map(|(_, result)| result.as_ref().ok());
-    let mptcp = used.map(|loads| mptcp::finding(mptcp::enabled(host).as_deref(), loads.mptcp.as_ref().err()));
+    let mptcp = used.map(|loads| mptcp::finding(mptcp_enabled(&host.proc), loads.mptcp.as_ref().err()));
     let mut findings = findings(results.into_iter().map(|(backend, result)| (backend, result.map(drop))));
     findings.extend(mptcp);
     findings

@@ -1,25 +1,17 @@
 //! Whether connections over MPTCP are counted.
 
-use std::fs;
-
-use super::{Finding, Host};
+use super::Finding;
 use crate::kernel::error::LoadError;
 
 const SUBJECT: &str = "mptcp";
 
-/// `net.mptcp.enabled` of the agent's network namespace (Documentation/networking/mptcp-sysctl.rst); nothing where the kernel
-/// has no MPTCP.
-pub fn enabled(host: &Host) -> Option<String> {
-    fs::read_to_string(host.proc.join("sys/net/mptcp/enabled")).ok()
-}
-
-/// What is said of it. `refused`: why the back-end's programs for it do not load.
-pub fn finding(enabled: Option<&str>, refused: Option<&LoadError>) -> Finding {
-    match (enabled.map(str::trim), refused) {
+/// What is said of it. `enabled` as [`mptcp_enabled`](crate::kernel::begin::mptcp_enabled) says; `refused`: why the back-end's programs for it do not load.
+pub fn finding(enabled: Option<bool>, refused: Option<&LoadError>) -> Finding {
+    match (enabled, refused) {
         (None, _) => Finding::ok(SUBJECT, "the kernel has no MPTCP"),
-        (Some("0"), _) => Finding::ok(SUBJECT, "switched off (net.mptcp.enabled = 0): nothing to count"),
-        (Some(_), None) => Finding::ok(SUBJECT, "servers' connections over MPTCP are counted, without an audit"),
-        (Some(_), Some(why)) => {
+        (Some(false), _) => Finding::ok(SUBJECT, "switched off (net.mptcp.enabled = 0): nothing to count"),
+        (Some(true), None) => Finding::ok(SUBJECT, "servers' connections over MPTCP are counted, without an audit"),
+        (Some(true), Some(why)) => {
             let why = why.to_string();
             let line = why.lines().next().unwrap_or_default();
             let detail = format!("servers' connections over MPTCP are not counted: {line}");
@@ -40,9 +32,9 @@ mod tests {
         let refused = LoadError::Lacking("not the known ones".to_owned());
         for (enabled, refused, level, words) in [
             (None, Some(&refused), Level::Ok, "has no MPTCP"),
-            (Some("0\n"), None, Level::Ok, "switched off"),
-            (Some("1\n"), None, Level::Ok, "are counted"),
-            (Some("1\n"), Some(&refused), Level::Warn, "are not counted: not the known ones"),
+            (Some(false), None, Level::Ok, "switched off"),
+            (Some(true), None, Level::Ok, "are counted"),
+            (Some(true), Some(&refused), Level::Warn, "are not counted: not the known ones"),
         ] {
             let found = finding(enabled, refused);
             assert!(found.level == level && found.detail.contains(words), "{found:?}");

@@ -2,6 +2,7 @@
 //! walk all the rest.
 
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -18,9 +19,6 @@ use super::{programs, self_check};
 
 /// How often the ring is emptied while programs are loaded: it takes longer to fill.
 const WHILE_LOADING: Duration = Duration::from_millis(5);
-
-/// Whether sockets of MPTCP can be had, in the agent's network namespace (Documentation/networking/mptcp-sysctl.rst).
-const MPTCP_ENABLED: &str = "/proc/sys/net/mptcp/enabled";
 
 /// Watches servers, then loads the programs for clients where they are asked for, which takes as long again, and watches
 /// clients. Each end is checked before it is watched. At last those for MPTCP, which is rare.
@@ -48,15 +46,17 @@ pub fn begin<'a>(
         }
         probes.controls.clients.watch(&look())?;
     }
-    if has_mptcp() {
+    if mptcp_enabled(Path::new("/proc")) == Some(true) {
         probes.mptcp = mptcp(&mut probes, plan, cookies).err();
     }
     Ok(probes)
 }
 
-/// Whether sockets of MPTCP can be had, in the agent's network namespace.
-fn has_mptcp() -> bool {
-    fs::read_to_string(MPTCP_ENABLED).is_ok_and(|enabled| enabled.trim() != "0")
+/// Whether MPTCP is switched on in the agent's network namespace (`net.mptcp.enabled`,
+/// Documentation/networking/mptcp-sysctl.rst); nothing where the kernel has none.
+pub fn mptcp_enabled(proc: &Path) -> Option<bool> {
+    let enabled = fs::read_to_string(proc.join("sys/net/mptcp/enabled")).ok()?;
+    Some(enabled.trim() != "0")
 }
 
 /// Loads the programs for MPTCP and attaches them, where it needs any, and checks them. From then on its connections are no
@@ -96,4 +96,22 @@ fn meanwhile(
         }
         loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mptcp_enabled;
+
+    #[test]
+    fn a_kernel_without_mptcp_is_told_from_one_where_it_is_switched_off() {
+        let proc = std::env::temp_dir().join(format!("hippius-mptcp-{}", std::process::id()));
+        let folder = proc.join("sys/net/mptcp");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        assert_eq!(mptcp_enabled(&proc), None);
+        for (text, enabled) in [("0\n", false), ("1\n", true)] {
+            std::fs::write(folder.join("enabled"), text).expect("the switch");
+            assert_eq!(mptcp_enabled(&proc), Some(enabled), "{text:?}");
+        }
+        std::fs::remove_dir_all(&proc).expect("the folder goes");
+    }
 }

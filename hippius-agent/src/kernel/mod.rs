@@ -3,7 +3,7 @@
 //! This stage knows nothing of HTTP. It is the only one that may use `unsafe` and aya.
 
 pub mod backend;
-mod begin;
+pub mod begin;
 pub mod btf;
 pub mod clients;
 pub mod clock;

@@ -103,7 +103,7 @@ impl<'a> Object<'a> {
         self.facts.get("HAS_STORAGE") != 0
     }
 
-    /// Loads those of a back-end's programs that come first, and attaches none; [`Self::load_part`] follows.
+    /// Loads those of a back-end's programs that come first, and attaches none; [`Self::part`] gives the others.
     pub fn load(&'a self, loader: &mut EbpfLoader<'a>, backend: Backend, plan: &Planned) -> Result<Probes, LoadError> {
         let mut ebpf = loader.override_global("BACKEND", backend.bit(), true).load(OBJECT)?;
         let first: Vec<_> = plan.attachments.iter().filter(|attachment| self.is_first(attachment)).copied().collect();
