@@ -6,6 +6,10 @@
 /// Value of a global whose entry the kernel does not have.
 pub const ABSENT: u32 = u32::MAX;
 
+/// What programs call in place of `bpf_rdonly_cast`, which has another number on each kernel: no helper of any. The loader
+/// puts the number in; where there is none, the verifier finds that no way leads there.
+pub const RDONLY_CAST_CALL: u32 = 0x7fff_0001;
+
 /// The back-ends, as bits of [`KernelField::needed_by`] and as the value of the global `BACKEND`.
 pub mod backend {
     /// BTF tracepoints `sock_send_length` and `sock_recv_length`.
@@ -38,6 +42,10 @@ pub enum Place {
     Function(&'static str),
     /// 1 where the structure has this member, else 0.
     HasMember(&'static str, &'static str),
+    /// The number of a structure among the kernel's types.
+    Structure(&'static str),
+    /// The number of a function among the kernel's types, by which programs call it.
+    Callable(&'static str),
 }
 
 /// One fact.
@@ -62,7 +70,7 @@ macro_rules! fields {
     };
 }
 
-use Place::{Enumerator, Function, HasMember, Member};
+use Place::{Callable, Enumerator, Function, HasMember, Member, Structure};
 
 fields! {
     SK_FAMILY: ALL, Member("sock", &["__sk_common.skc_family"]);
@@ -126,4 +134,10 @@ fields! {
     // Tracing programs may use socket storage since 5.11 and socket cookies since 5.12, which brought this function
     // (net/core/filter.c); without it, state is kept in a hash by address.
     HAS_STORAGE: ALL, Function("bpf_get_socket_ptr_cookie");
+    // Gives an address a type (kernel/bpf/helpers.c, since 6.2). The verifier puts a move in place of the call, so what
+    // is read costs a load and not a call.
+    RDONLY_CAST: NONE, Callable("bpf_rdonly_cast");
+    TCP_SOCK: NONE, Structure("tcp_sock");
+    // Begins with a pointer.
+    POINTER: NONE, Structure("list_head");
 }

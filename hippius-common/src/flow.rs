@@ -291,6 +291,10 @@ pub struct Flow {
     pub multi_task: u64,
     /// Its array of messages.
     pub multi_base: u64,
+    /// The tick of the kernel in which bytes were last counted unread.
+    pub tick: u64,
+    /// When that was first done in it.
+    pub tick_ns: u64,
     /// How often a program that reads heads on this socket took the flow, and programs that try to.
     pub entered: u64,
     /// How often it was given back.

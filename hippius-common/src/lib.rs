@@ -13,4 +13,4 @@ pub mod tls;
 
 /// Name of a global in the kernel object; raised whenever a shared type changes. The loader sets this global before
 /// anything is attached, and fails if the object, being of another build, has none of this name.
-pub const ABI_GLOBAL: &str = "ABI_7";
+pub const ABI_GLOBAL: &str = "ABI_8";

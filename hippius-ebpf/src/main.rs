@@ -19,7 +19,7 @@ mod storage;
 
 /// Its name is [`hippius_common::ABI_GLOBAL`]: the loader refuses an object that has no global of this name.
 #[unsafe(no_mangle)]
-static ABI_7: aya_ebpf::Global<u32> = aya_ebpf::Global::new(0);
+static ABI_8: aya_ebpf::Global<u32> = aya_ebpf::Global::new(0);
 
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

@@ -5,8 +5,7 @@
 //! probed tells by how its next message begins, and is left out until then.
 
 use aya_ebpf::helpers::generated::{
-    bpf_get_current_comm, bpf_get_prandom_u32, bpf_ktime_get_ns, bpf_map_delete_elem, bpf_map_lookup_elem,
-    bpf_map_update_elem,
+    bpf_get_current_comm, bpf_get_prandom_u32, bpf_map_delete_elem, bpf_map_lookup_elem, bpf_map_update_elem,
 };
 use hippius_common::flow::{Flow, flag, kind, phase};
 use hippius_common::loss;
@@ -16,6 +15,7 @@ use hippius_ebpf::capture::walk::{begin_call, finish, resync, skip, step};
 use hippius_ebpf::capture::{lose, settle, side, side_mut, start};
 
 use crate::call::BufferCall;
+use crate::kernel::clock;
 use crate::kernel::socket::Socket;
 use crate::kernel::user_buffer::{UserBuffer, copy};
 use crate::maps::{EMPTY_SESSION, MapPointer, TLS_PROCESSES, TLS_SESSIONS};
@@ -77,7 +77,7 @@ fn create(key: &mut SessionKey) -> Option<&'static mut Session> {
     };
     let header = &mut session.flow.header;
     // SAFETY: no precondition. Two sessions that begin in the same nanosecond differ in the random part.
-    header.cookie = unsafe { SESSION_BIT | bpf_ktime_get_ns() << 11 | u64::from(bpf_get_prandom_u32() & 0x7ff) };
+    header.cookie = SESSION_BIT | clock::now() << 11 | u64::from(unsafe { bpf_get_prandom_u32() } & 0x7ff);
     header.tgid = key.tgid;
     header.flags = flag::SESSION;
     Some(session)
@@ -184,8 +184,7 @@ fn first_bytes(flow: &mut Flow, out: bool, buffer: UserBuffer, bytes: u64) {
 
 #[inline(always)]
 fn account_on<const OUT: bool>(flow: &mut Flow, buffer: UserBuffer, bytes: u64) -> bool {
-    // SAFETY: no precondition.
-    let now_ns = unsafe { bpf_ktime_get_ns() };
+    let now_ns = clock::now();
     let direction = if OUT { flows::OUT_DIRECTION } else { flows::IN };
     let turned = flow.direction != direction;
     flow.direction = direction;

@@ -6,14 +6,13 @@
 //! What is a client for certain stands in `CLIENTS`. The agent writes there before it takes the question away from
 //! `ANSWERS`. So who asks here first and there afterwards finds the process in one of them.
 
-use aya_ebpf::helpers::generated::{
-    bpf_get_current_comm, bpf_ktime_get_ns, bpf_probe_read_kernel_str, bpf_probe_read_user,
-};
+use aya_ebpf::helpers::generated::{bpf_get_current_comm, bpf_probe_read_kernel_str, bpf_probe_read_user};
 use hippius_common::flow::{Flow, LEFT_ALONE, kind};
 use hippius_common::loss;
 use hippius_common::started::{COMMAND_BYTES, EXECUTABLE_BYTES, Run, Started, answer};
 use hippius_ebpf::capture::memory::{load, store};
 
+use crate::kernel::clock;
 use crate::kernel::fields::{BINPRM_FILE, DENTRY_NAME, FILE_DENTRY, Kernel, MM_ARG_END, MM_ARG_START, TASK_MM};
 use crate::maps::{ANSWERS, STARTED};
 use crate::{emit, flows};
@@ -99,8 +98,7 @@ pub fn forks(parent: u32, started_ns: u64, child: u32) {
 /// Before the agent is told, which may answer at once.
 #[inline(always)]
 fn begin(tgid: u32) -> Option<Run> {
-    // SAFETY: no precondition.
-    let run = Run { started_ns: unsafe { bpf_ktime_get_ns() }, tgid: u64::from(tgid) };
+    let run = Run { started_ns: clock::now(), tgid: u64::from(tgid) };
     let noted = STARTED.insert(tgid, run.started_ns, 0).is_ok() && ANSWERS.insert(run, answer::NONE, 0).is_ok();
     if !noted {
         emit::count_loss(loss::NO_STATE);

@@ -162,8 +162,8 @@ impl KernelTypes {
         Ok(None)
     }
 
-    /// The type id of a structure that has members.
-    fn structure(&self, name: &str) -> Result<Option<u32>, BtfError> {
+    /// The number of a structure that has members.
+    pub fn structure(&self, name: &str) -> Result<Option<u32>, BtfError> {
         for (id, &at) in self.types.iter().enumerate().skip(1) {
             let info = u32_at(&self.data, at as usize + 4)?;
             let is_structure = kind_of(info) == kind::STRUCT && info & 0xffff != 0;

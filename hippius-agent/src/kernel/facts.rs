@@ -2,7 +2,7 @@
 
 use hippius_common::fields::{ABSENT, FIELDS, KernelField, Place};
 
-use super::btf::{BtfError, KernelTypes};
+use super::btf::{BtfError, KernelTypes, Kind};
 
 /// The values of all globals that depend on the kernel.
 #[derive(Debug, Clone)]
@@ -48,6 +48,8 @@ fn look_up(types: &KernelTypes, field: &KernelField) -> Result<u32, BtfError> {
         Place::Enumerator(enumeration, name) => types.enumerator(enumeration, name)?,
         Place::Function(name) => Some(u32::from(types.parameters(name)?.is_some())),
         Place::HasMember(structure, path) => Some(u32::from(types.member_offset(structure, &[path])?.is_some())),
+        Place::Structure(name) => types.structure(name)?,
+        Place::Callable(name) => types.ids(&[(Kind::Function, name)])?.into_iter().flatten().next(),
     };
     Ok(found.unwrap_or(ABSENT))
 }
@@ -56,7 +58,8 @@ fn named(field: &KernelField) -> String {
     match field.place {
         Place::Member(structure, paths) => format!("struct {structure} has no member {}", paths.join(" or ")),
         Place::Enumerator(enumeration, name) => format!("enum {enumeration} has no {name}"),
-        Place::Function(name) => format!("there is no function {name}"),
+        Place::Function(name) | Place::Callable(name) => format!("there is no function {name}"),
         Place::HasMember(structure, path) => format!("struct {structure} has no member {path}"),
+        Place::Structure(name) => format!("there is no struct {name}"),
     }
 }

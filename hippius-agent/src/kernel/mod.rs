@@ -5,6 +5,7 @@
 pub mod backend;
 pub mod begin;
 pub mod btf;
+mod calls;
 pub mod clients;
 pub mod clock;
 pub mod container;

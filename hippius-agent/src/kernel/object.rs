@@ -20,10 +20,10 @@ use super::loader::{Controls, Planned, Probes, Settings};
 use super::programs::{self, program};
 use super::sweep::Sweeper;
 use super::targets::walk;
-use super::{heap, tls};
+use super::{calls, heap, tls};
 
 /// The object, as built by `cargo xtask build`.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HIPPIUS_EBPF_OBJECT"));
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HIPPIUS_EBPF_OBJECT"));
 
 /// Threads whose calls into TLS libraries are remembered, and processes; those that have not called for longest make
 /// room.
@@ -105,7 +105,9 @@ impl<'a> Object<'a> {
 
     /// Loads those of a back-end's programs that come first, and attaches none; [`Self::part`] gives the others.
     pub fn load(&'a self, loader: &mut EbpfLoader<'a>, backend: Backend, plan: &Planned) -> Result<Probes, LoadError> {
-        let mut ebpf = loader.override_global("BACKEND", backend.bit(), true).load(OBJECT)?;
+        let object = calls::numbered(OBJECT, self.facts.get("RDONLY_CAST"));
+        let mut ebpf = loader.override_global("BACKEND", backend.bit(), true).load(&object)?;
+        drop(object);
         let first: Vec<_> = plan.attachments.iter().filter(|attachment| self.is_first(attachment)).copied().collect();
         // What parsing has left behind need not be there beside the types, nor those beside the ring, which is resident as
         // soon as it is mapped.

@@ -2,7 +2,6 @@
 
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 
-use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use hippius_common::flow::{Flow, MAX_TRIES, flag, kind, phase};
 use hippius_common::loss;
 use hippius_ebpf::capture::memory::{load, store};
@@ -12,6 +11,7 @@ use hippius_ebpf::capture::{settle, side, side_mut};
 use super::{find, publish, uncounted};
 use crate::call::BufferCall;
 use crate::emit;
+use crate::kernel::clock;
 use crate::kernel::fields::TCP_COPIED_SEQ;
 use crate::kernel::socket::Socket;
 use crate::kernel::user_buffer::UserBuffer;
@@ -30,17 +30,15 @@ pub fn account_on<const OUT: bool, const SEND: bool>(
     origin: impl Origin,
     bytes: u64,
 ) -> bool {
-    // SAFETY: no precondition.
-    let now_ns = unsafe { bpf_ktime_get_ns() };
-    let turned = turns::<OUT, SEND>(socket, flow, bytes, now_ns);
+    let turned = turns::<OUT, SEND>(socket, flow, bytes);
     let side = side::<OUT>(flow);
     let resumable = turned && may_resume::<OUT>(flow);
     let counting = side.phase != phase::HEAD && side.want == 0 && side.next > side.total.wrapping_add(bytes);
     if !resumable && (counting || side.phase == phase::LOST) {
-        count::<OUT, SEND>(flow, bytes, now_ns);
+        count::<OUT, SEND>(flow, bytes);
         return false;
     }
-    if !prepare::<OUT, SEND>(socket, flow, origin, bytes, now_ns) {
+    if !prepare::<OUT, SEND>(socket, flow, origin, bytes) {
         return false;
     }
     if resumable {
@@ -51,41 +49,53 @@ pub fn account_on<const OUT: bool, const SEND: bool>(
 
 /// Notes the direction of a call, and what was received without one. True if the last call went the other way.
 #[inline(always)]
-pub fn turns<const OUT: bool, const SEND: bool>(socket: Socket, flow: &mut Flow, bytes: u64, now_ns: u64) -> bool {
+pub fn turns<const OUT: bool, const SEND: bool>(socket: Socket, flow: &mut Flow, bytes: u64) -> bool {
     let direction = if OUT { OUT_DIRECTION } else { IN };
     let turned = flow.direction != direction;
     if !SEND {
-        account_unseen::<OUT>(socket, flow, bytes, now_ns);
+        account_unseen::<OUT>(socket, flow, bytes);
     } else if turned {
-        received_unseen(socket, flow, now_ns);
+        received_unseen(socket, flow);
     }
     flow.direction = direction;
     turned
 }
 
 /// Counts bytes that need no reading.
+///
+/// In the middle of a message the time is read once in a tick: the call that ends the message reads it again. Only one that
+/// is broken off seems to end up to a tick too early.
 #[inline(always)]
-pub fn count<const OUT: bool, const SEND: bool>(flow: &mut Flow, bytes: u64, now_ns: u64) {
+fn count<const OUT: bool, const SEND: bool>(flow: &mut Flow, bytes: u64) {
+    let has_end = matches!(side::<OUT>(flow).phase, phase::BODY | phase::CHUNKED);
+    let tick = clock::tick();
+    if tick != flow.tick || !has_end {
+        flow.tick = tick;
+        flow.tick_ns = clock::now();
+    }
+    let tick_ns = flow.tick_ns;
     let side = side_mut::<OUT>(flow);
     side.total = side.total.wrapping_add(bytes);
-    side.last_ns = now_ns;
+    if tick_ns > side.last_ns {
+        side.last_ns = tick_ns;
+    }
     flow.header.version = flow.header.version.wrapping_add(2);
     uncounted::tell_counted::<OUT>(flow);
     close_late::<SEND>(flow);
 }
 
 #[inline(always)]
-fn received_unseen(socket: Socket, flow: &mut Flow, now_ns: u64) {
+fn received_unseen(socket: Socket, flow: &mut Flow) {
     if super::is_client_side(flow) {
-        account_unseen::<true>(socket, flow, 0, now_ns);
+        account_unseen::<true>(socket, flow, 0);
     } else {
-        account_unseen::<false>(socket, flow, 0, now_ns);
+        account_unseen::<false>(socket, flow, 0);
     }
 }
 
 /// Bytes that left the receive queue without a hook (splice, zero-copy receive, out-of-band data).
 #[inline(always)]
-fn account_unseen<const OUT: bool>(socket: Socket, flow: &mut Flow, seen: u64, now_ns: u64) {
+fn account_unseen<const OUT: bool>(socket: Socket, flow: &mut Flow, seen: u64) {
     let tcp = socket.tcp();
     if tcp.is_null() {
         return;
@@ -103,7 +113,7 @@ fn account_unseen<const OUT: bool>(socket: Socket, flow: &mut Flow, seen: u64, n
     }
     flow.copied_seq = counters.copied_seq;
     if unseen != 0 && unseen < 1 << 31 {
-        skip::<OUT>(flow, u64::from(unseen), now_ns, loss::SPLICED);
+        skip::<OUT>(flow, u64::from(unseen), clock::now(), loss::SPLICED);
     }
 }
 
@@ -127,8 +137,8 @@ pub fn prepare<const OUT: bool, const SEND: bool>(
     flow: &mut Flow,
     origin: impl Origin,
     bytes: u64,
-    now_ns: u64,
 ) -> bool {
+    let now_ns = clock::now();
     if !enter(flow) {
         emit::count_loss(loss::CONTENDED);
         skip::<OUT>(flow, bytes, now_ns, loss::CONTENDED);
@@ -246,10 +256,8 @@ pub fn give_back(flow: &mut Flow) {
 /// Accounts for what was read without a hook, before the flow ends.
 #[inline(always)]
 pub fn settle_unseen(socket: Socket, flow: &mut Flow) {
-    // SAFETY: no precondition.
-    let now_ns = unsafe { bpf_ktime_get_ns() };
     let last_ns = flow.header.inbound.last_ns;
-    received_unseen(socket, flow, now_ns);
+    received_unseen(socket, flow);
     if flow.header.inbound.total == 0 {
         flow.header.inbound.last_ns = last_ns;
     }

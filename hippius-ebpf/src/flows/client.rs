@@ -1,6 +1,5 @@
 //! The client's end of a connection: sockets that a watched process has opened.
 
-use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use hippius_common::flow::{Connected, Flow, FlowHeader, flag, kind, phase};
 use hippius_common::loss;
 use hippius_ebpf::capture::protocol::{self, Protocol};
@@ -11,6 +10,7 @@ use super::base::Before;
 use super::{Next, create, current_tgid, find, is_client, is_listened};
 use crate::call::BufferCall;
 use crate::emit;
+use crate::kernel::clock;
 use crate::kernel::socket::Socket;
 use crate::kernel::user_buffer::{UserBuffer, copy};
 use crate::origin::{KernelPages, Origin};
@@ -38,8 +38,7 @@ pub fn connects(socket: Socket) {
         return;
     }
     let Some(flow) = create(socket) else { return };
-    // SAFETY: no precondition.
-    flow.connect_ns = unsafe { bpf_ktime_get_ns() };
+    flow.connect_ns = clock::now();
     flow.started_ns = if known { 0 } else { started_ns };
     adopt(socket, flow, tgid);
 }
@@ -87,9 +86,7 @@ fn adopt(socket: Socket, flow: &mut Flow, tgid: u32) {
 /// The handshake is over.
 #[inline(always)]
 pub fn connected(flow: &mut Flow) {
-    // SAFETY: no precondition.
-    let now_ns = unsafe { bpf_ktime_get_ns() };
-    flow.connect_ns = now_ns.wrapping_sub(flow.connect_ns);
+    flow.connect_ns = clock::now().wrapping_sub(flow.connect_ns);
 }
 
 /// The connection ends; nothing was ever moved if nobody was told of it. `made`: there was a handshake.
@@ -226,10 +223,8 @@ fn account_stream<const OUT: bool, const SEND: bool>(
     origin: impl Origin,
     bytes: u64,
 ) -> bool {
-    // SAFETY: no precondition.
-    let now_ns = unsafe { bpf_ktime_get_ns() };
-    turns::<OUT, SEND>(socket, flow, bytes, now_ns);
-    if !prepare::<OUT, SEND>(socket, flow, origin, bytes, now_ns) {
+    turns::<OUT, SEND>(socket, flow, bytes);
+    if !prepare::<OUT, SEND>(socket, flow, origin, bytes) {
         return false;
     }
     let mut call = BufferCall { buffer: UserBuffer::load(flow) };

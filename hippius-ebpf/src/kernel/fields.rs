@@ -60,6 +60,9 @@ offsets!(
     ITER_IOVEC,
     ITER_UBUF,
     HAS_STORAGE,
+    RDONLY_CAST,
+    TCP_SOCK,
+    POINTER,
 );
 
 /// A pointer to a kernel structure whose type the verifier knows.

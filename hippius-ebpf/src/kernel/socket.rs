@@ -1,21 +1,22 @@
 //! What is read of `struct sock` and `struct tcp_sock`.
 
-use aya_ebpf::helpers::generated::{
-    bpf_get_smp_processor_id, bpf_get_socket_cookie, bpf_ktime_get_ns, bpf_skc_to_tcp_sock,
-};
+use aya_ebpf::helpers::generated::{bpf_get_smp_processor_id, bpf_get_socket_cookie, bpf_skc_to_tcp_sock};
 
 use hippius_common::fields::ABSENT;
 
 use super::fields::{
     HAS_STORAGE, Kernel, SK_DADDR, SK_DADDR6, SK_DPORT, SK_ERR, SK_FAMILY, SK_FLAGS, SK_NUM, SK_OWNED, SK_PROTOCOL,
-    SK_SHUTDOWN, TCP_BYTES_ACKED, TCP_BYTES_RECEIVED, TCP_COPIED_SEQ, TCP_IS_MPTCP, TCP_RCV_NXT, TCP_SND_UNA,
-    TCP_WRITE_SEQ,
+    SK_SHUTDOWN, SK_TYPE, TCP_BYTES_ACKED, TCP_BYTES_RECEIVED, TCP_COPIED_SEQ, TCP_IS_MPTCP, TCP_RCV_NXT, TCP_SND_UNA,
+    TCP_SOCK, TCP_WRITE_SEQ,
 };
+use super::{cast, clock};
 
 const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 const IPPROTO_TCP: u16 = 6;
+/// include/linux/net.h; all that do not define their own have the same.
+const SOCK_STREAM: u16 = 1;
 /// include/uapi/linux/in.h
 const IPPROTO_MPTCP: u16 = 262;
 /// include/net/sock.h: nothing more comes from the peer.
@@ -86,10 +87,16 @@ impl Socket {
         address
     }
 
-    /// Whether it is TCP and nothing else; MPTCP sockets report another protocol.
+    /// Whether it is a stream, and not a raw socket.
+    #[inline(always)]
+    pub fn is_stream(self) -> bool {
+        self.0.read::<u16>(&SK_TYPE) == SOCK_STREAM
+    }
+
+    /// Whether it is TCP and nothing else; MPTCP sockets report another protocol, and raw ones of TCP another type.
     #[inline(always)]
     pub fn is_tcp(self) -> bool {
-        self.0.read::<u16>(&SK_PROTOCOL) == IPPROTO_TCP
+        self.0.read::<u16>(&SK_PROTOCOL) == IPPROTO_TCP && self.is_stream()
     }
 
     /// Whether it is MPTCP: the socket that a program holds. The subflows below it are TCP sockets of the kernel's own.
@@ -142,16 +149,19 @@ impl Socket {
     pub fn cookie(self) -> u64 {
         if HAS_STORAGE.load() == 0 {
             // SAFETY: no precondition.
-            return unsafe { bpf_ktime_get_ns() << 10 | u64::from(bpf_get_smp_processor_id() & 0x3ff) };
+            return clock::now() << 10 | u64::from(unsafe { bpf_get_smp_processor_id() } & 0x3ff);
         }
         // SAFETY: a trusted `struct sock` of the hook.
         unsafe { bpf_get_socket_cookie(self.0.0.cast_mut().cast()) }
     }
 
-    /// The TCP part.
+    /// The TCP part; null for anything but TCP.
     #[inline(always)]
     pub fn tcp(self) -> Kernel {
-        // SAFETY: a trusted `struct sock` of the hook; the result is null for anything but TCP.
+        if cast::is_possible() {
+            return if self.is_tcp() { cast::cast(self.0.0, &TCP_SOCK) } else { Kernel(core::ptr::null()) };
+        }
+        // SAFETY: a trusted `struct sock` of the hook.
         Kernel(unsafe { bpf_skc_to_tcp_sock(self.0.0.cast_mut().cast()) }.cast_const().cast())
     }
 

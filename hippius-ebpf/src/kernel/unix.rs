@@ -4,11 +4,10 @@ use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use hippius_common::flow::{Named, UNIX_NAME_BYTES};
 use hippius_ebpf::capture::memory::{load, store};
 
-use super::fields::{SK_TYPE, UNIX_ADDRESS, UNIX_NAME, UNIX_NAME_LEN};
+use super::cast::pointer_at;
+use super::fields::{UNIX_ADDRESS, UNIX_NAME, UNIX_NAME_LEN};
 use super::socket::Socket;
 
-/// `SOCK_STREAM` (include/linux/net.h)
-const SOCK_STREAM: u16 = 1;
 /// `sun_family` of `struct sockaddr_un`, which stands before the name.
 const FAMILY_BYTES: u64 = 2;
 
@@ -16,17 +15,11 @@ const FAMILY_BYTES: u64 = 2;
 /// none, 0. Other kinds than streams have none here either.
 #[inline(always)]
 pub fn stream_address(socket: Socket) -> u64 {
-    if socket.0.read::<u16>(&SK_TYPE) != SOCK_STREAM {
+    if !socket.is_stream() {
         return 0;
     }
     // Behind the `struct sock` whose type the verifier knows, so not to be loaded directly.
-    let mut address = 0u64;
-    // SAFETY: writes eight bytes to the stack; a bad address is an error, not a fault.
-    let result = unsafe {
-        let from = socket.0.0.add(UNIX_ADDRESS.load() as usize);
-        bpf_probe_read_kernel((&raw mut address).cast(), 8, from.cast())
-    };
-    if result == 0 { address } else { 0 }
+    pointer_at(socket.address() + u64::from(UNIX_ADDRESS.load()))
 }
 
 /// Reads the name into `named`.

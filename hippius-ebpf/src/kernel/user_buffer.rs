@@ -15,6 +15,7 @@ use hippius_common::loss::{self, LossReason};
 use hippius_ebpf::capture::memory::store;
 
 use super::arch::{Shape, system_call};
+use super::cast::pointer_at;
 use super::fields::{FDT_FD, FDT_MAX_FDS, FILES_FDT, Kernel, SK_SOCKET, SOCKET_FILE, TASK_FILES};
 use super::socket::Socket;
 
@@ -108,13 +109,8 @@ fn is_about(running: &Running, fd: u64) -> bool {
     if fd >= table.read::<u32>(&FDT_MAX_FDS) {
         return false;
     }
-    let files = table.read::<u64>(&FDT_FD);
-    let mut file = 0u64;
-    // SAFETY: writes eight bytes to the stack; a bad address is an error, not a fault.
-    let result = unsafe {
-        bpf_probe_read_kernel((&raw mut file).cast(), 8, (files + u64::from(fd) * 8) as *const core::ffi::c_void)
-    };
-    result == 0 && file != 0 && running.owner.read::<u64>(&SOCKET_FILE) == file
+    let file = pointer_at(table.read::<u64>(&FDT_FD) + u64::from(fd) * 8);
+    file != 0 && running.owner.read::<u64>(&SOCKET_FILE) == file
 }
 
 impl UserBuffer {
