@@ -74,6 +74,11 @@ impl Polled {
         });
     }
 
+    /// Leaves out families whose name is not wanted.
+    pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.parts.retain(|part| wanted(part.name));
+    }
+
     /// Appends at least `enough` bytes, or the rest. Returns whether there is more.
     pub fn fill(&mut self, format: Format, out: &mut Vec<u8>, enough: usize) -> bool {
         while let Some(part) = self.parts.get(self.next) {
