@@ -1,7 +1,7 @@
 //! What a poll yields: families of samples, kept as text and numbers that a scrape only has to join. They are made by a
 //! [`Draft`](super::draft::Draft).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 impl Kind {
     /// The word of the `# TYPE` line.
@@ -48,6 +48,23 @@ pub struct Families {
     shape: Arc<Shape>,
     /// One for each sample of the shape.
     values: Vec<f64>,
+    printed: OnceLock<Printed>,
+}
+
+/// The samples as they are printed, kept for the next who asks before the next poll.
+#[derive(Debug, Clone, Default)]
+pub struct Printed {
+    text: Vec<u8>,
+    /// Where each family ends.
+    ends: Vec<usize>,
+}
+
+impl Printed {
+    /// The samples of the family at `index` of [`Families::iter`].
+    pub fn family(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ends.get(index).and_then(|end| self.text.get(start..*end)).unwrap_or_default()
+    }
 }
 
 /// Families and labels without the values.
@@ -119,7 +136,7 @@ impl Shape {
 impl Families {
     /// `values` are those of the samples of `shape`, in their order.
     pub(super) fn new(shape: Arc<Shape>, values: Vec<f64>) -> Self {
-        Self { shape, values }
+        Self { shape, values, printed: OnceLock::new() }
     }
 
     /// The families, sorted by name.
@@ -137,6 +154,19 @@ impl Families {
         let start = before.checked_sub(1).and_then(|last| samples.get(last)).map_or(0, |label| label.end as usize);
         let (labels, values) = (samples.get(range.clone())?, self.values.get(range)?);
         Some(Family { spec: place.spec, labels, values, text, start })
+    }
+
+    /// The samples as `print` appends those of a family; it is always the same one, and printed once.
+    pub fn printed(&self, print: impl Fn(&mut Vec<u8>, &Family<'_>)) -> &Printed {
+        self.printed.get_or_init(|| {
+            let mut printed = Printed::default();
+            for family in self.iter() {
+                print(&mut printed.text, &family);
+                printed.ends.push(printed.text.len());
+            }
+            printed.text.shrink_to_fit();
+            printed
+        })
     }
 
     /// Number of families.
