@@ -2,7 +2,7 @@
 
 use super::query::Query;
 use crate::poll::draft::Draft;
-use std::collections::HashMap;
+use ahash::AHashMap;
 
 /// An answer that does not have the columns that were asked for, or text where a number should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct Malformed;
 
 /// Where rows are gathered, for each query apart: its answers are mostly alike.
 #[derive(Debug, Default)]
-pub struct Drafts(HashMap<&'static str, Draft>);
+pub struct Drafts(AHashMap<&'static str, Draft>);
 
 impl Drafts {
     /// That of a query.
