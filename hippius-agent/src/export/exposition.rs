@@ -4,20 +4,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
-use prometheus::{IntCounterVec, Opts};
 
 use super::polled::Polled;
 use super::process::process_families;
 use super::text::{Format, push_series};
 use crate::poll::target::{Target, Targets};
-use crate::record::agent::{AgentMetrics, single};
-use crate::record::catalogue;
+use crate::record::agent::AgentMetrics;
 use crate::record::exemplar::Shown;
+use crate::record::history;
 use crate::record::polled::source_families;
 use crate::record::series::SeriesReader;
 use crate::record::series::snapshot::Snapshot;
+use crate::record::taken::Taken;
 
 /// Everything that can be scraped.
 #[derive(Debug)]
@@ -57,9 +56,11 @@ impl Exposition {
         self.page_of(format, self.series.snapshot())
     }
 
-    /// The same in two parts for the history: the series, and the text of all other families.
+    /// The same in two parts for the history: the series, and the text of all other families, of the polled ones those
+    /// that it reads.
     pub fn look(&self) -> (Snapshot, Vec<u8>) {
         let mut page = self.page_of(Format::Text, self.series.glance());
+        page.polled.retain(history::reads);
         let mut text = Vec::new();
         let snapshot = page.snapshot.take();
         while page.fill(&mut text, usize::MAX / 2) {}
@@ -67,13 +68,13 @@ impl Exposition {
     }
 
     fn page_of(&self, format: Format, snapshot: Snapshot) -> Page {
-        let mut families = self.agent.registry().gather();
-        families.extend(process_families());
-        families.extend(store_families(&snapshot));
+        let mut families: Vec<Fixed> = self.agent.registry().gather().into_iter().map(Fixed::Gathered).collect();
         let targets = self.targets.load();
-        families.extend(source_families(targets.iter().map(|target| &**target)));
+        let sources = source_families(targets.iter().map(|target| &**target));
+        let taken = process_families().into_iter().chain(store_families(&snapshot)).chain(sources);
+        families.extend(taken.map(Fixed::Taken));
         let polled = Polled::all(targets.iter(), Instant::now());
-        families.sort_by(|one, other| one.name().cmp(other.name()));
+        families.sort_unstable_by(|one, other| one.name().cmp(other.name()));
         let exemplars = (format == Format::OpenMetrics)
             .then(|| Box::new([self.series.exemplars(), self.agent.outbound.exemplars()]));
         let families = families.into_iter();
@@ -84,8 +85,27 @@ impl Exposition {
     /// the process that polls.
     pub fn target_page(&self, path: &str) -> Option<Page> {
         let polled = Polled::one(&*self.target(path)?, Instant::now());
-        let families = process_families().into_iter();
+        let families: Vec<_> = process_families().into_iter().map(Fixed::Taken).collect();
+        let families = families.into_iter();
         Some(Page { format: Format::Text, families, snapshot: None, family: 0, slot: 0, polled, exemplars: None })
+    }
+}
+
+/// A family that is not one of the series store.
+#[derive(Debug)]
+enum Fixed {
+    /// The `prometheus` crate holds it.
+    Gathered(MetricFamily),
+    /// It was looked up for this page.
+    Taken(Taken),
+}
+
+impl Fixed {
+    fn name(&self) -> &str {
+        match self {
+            Self::Gathered(family) => family.name(),
+            Self::Taken(family) => family.metric().name,
+        }
     }
 }
 
@@ -93,7 +113,7 @@ impl Exposition {
 #[derive(Debug)]
 pub struct Page {
     format: Format,
-    families: std::vec::IntoIter<MetricFamily>,
+    families: std::vec::IntoIter<Fixed>,
     /// Gone once its last series is printed.
     snapshot: Option<Snapshot>,
     family: usize,
@@ -134,7 +154,10 @@ impl Page {
             (self.family, self.slot) = (self.family + 1, 0);
         }
         for family in self.families.by_ref() {
-            self.format.push_family(out, &family, of_families);
+            match &family {
+                Fixed::Gathered(family) => self.format.push_family(out, family, of_families),
+                Fixed::Taken(family) => self.format.push_taken(out, family),
+            }
             if out.len() >= enough {
                 return true;
             }
@@ -153,19 +176,16 @@ impl Page {
 }
 
 /// What the series store says about itself.
-fn store_families(snapshot: &Snapshot) -> Vec<MetricFamily> {
-    let mut families = Vec::new();
-    families.extend(single("hippius_agent_series", snapshot.lines() as f64).unwrap_or_default());
-    families.extend(single("hippius_agent_series_dropped_total", snapshot.dropped() as f64).unwrap_or_default());
-    if let Some(metric) = catalogue::find("hippius_agent_series_folded_total")
-        && let Ok(folded) = IntCounterVec::new(Opts::new(metric.name, metric.help), metric.labels)
-    {
-        for family in (0..snapshot.len()).filter_map(|index| snapshot.family(index)) {
-            if family.metric().labels.contains(&"main_account") {
-                folded.with_label_values(&[family.metric().name]).inc_by(family.folded());
-            }
+fn store_families(snapshot: &Snapshot) -> impl Iterator<Item = Taken> {
+    let mut folded = Taken::new("hippius_agent_series_folded_total");
+    for family in (0..snapshot.len()).filter_map(|index| snapshot.family(index)) {
+        if family.metric().labels.contains(&"main_account")
+            && let Some(folded) = &mut folded
+        {
+            folded.add(&[family.metric().name], family.folded() as f64);
         }
-        families.extend(folded.collect());
     }
-    families
+    let series = Taken::single("hippius_agent_series", snapshot.lines() as f64);
+    let dropped = Taken::single("hippius_agent_series_dropped_total", snapshot.dropped() as f64);
+    [series, dropped, folded].into_iter().flatten()
 }

@@ -10,9 +10,14 @@ use crate::poll::family::{Families, Family};
 use crate::poll::target::Target;
 use crate::record::series::text::push_label;
 
+/// The text of more samples is not kept.
+const MOST_KEPT: usize = 8 * 1024;
+
 /// The families of one or several servers, in the order of their names.
 #[derive(Debug, Default)]
 pub(super) struct Polled {
+    /// Whether the text of the samples is kept until the next poll.
+    keeps: bool,
     sources: Vec<Of>,
     parts: Vec<Part>,
     next: usize,
@@ -38,7 +43,7 @@ struct Part {
 impl Polled {
     /// All of `targets` on one page: each sample says which server it is about.
     pub fn all<'t>(targets: impl Iterator<Item = &'t Arc<Target>>, now: Instant) -> Self {
-        let mut polled = Self::default();
+        let mut polled = Self { keeps: true, ..Self::default() };
         for target in targets {
             let mut label = String::new();
             push_label(&mut label, target.server().label(), target.name());
@@ -74,6 +79,12 @@ impl Polled {
         });
     }
 
+    /// Leaves out families whose name is not wanted: only the others are printed, for once.
+    pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.keeps = false;
+        self.parts.retain(|part| wanted(part.name));
+    }
+
     /// Appends at least `enough` bytes, or the rest. Returns whether there is more.
     pub fn fill(&mut self, format: Format, out: &mut Vec<u8>, enough: usize) -> bool {
         while let Some(part) = self.parts.get(self.next) {
@@ -87,7 +98,12 @@ impl Polled {
                 let spec = family.spec();
                 format.push_head(out, spec.name, spec.kind.name(), spec.help);
             }
-            push_samples(out, &family, &of.server);
+            if self.keeps && of.families.samples() <= MOST_KEPT {
+                let printed = of.families.printed(|out, family| push_samples(out, family, &of.server));
+                out.extend_from_slice(printed.family(part.index as usize));
+            } else {
+                push_samples(out, &family, &of.server);
+            }
             self.next += 1;
         }
         false

@@ -4,10 +4,10 @@ use std::fs;
 use std::io::Read as _;
 use std::sync::LazyLock;
 
-use crate::record::agent::single;
+use crate::record::taken::Taken;
 
 /// The `process_*` families as they stand now.
-pub fn process_families() -> Vec<prometheus::proto::MetricFamily> {
+pub fn process_families() -> Vec<Taken> {
     let process = Process::read();
     let values = [
         ("process_cpu_seconds_total", process.cpu_seconds),
@@ -17,7 +17,7 @@ pub fn process_families() -> Vec<prometheus::proto::MetricFamily> {
         ("process_resident_memory_bytes", process.resident_bytes as f64),
         ("process_start_time_seconds", process.start_seconds),
     ];
-    values.into_iter().filter_map(|(name, value)| single(name, value)).flatten().collect()
+    values.into_iter().filter_map(|(name, value)| Taken::single(name, value)).collect()
 }
 
 /// What the `process_*` families say.

@@ -11,6 +11,7 @@ use crate::record::series::family::Shape;
 use crate::record::series::ladder::{Ladder, Unit};
 use crate::record::series::snapshot::{FamilyView, SeriesView};
 use crate::record::series::text::push_label;
+use crate::record::taken::Taken;
 
 /// Which of the two formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,15 @@ impl Format {
         self.push_head(out, family.name(), kind, family.help());
         for metric in family.get_metric() {
             push_gathered(out, family.name(), family.get_field_type(), metric, exemplars);
+        }
+    }
+
+    /// Appends a family whose values were taken for the page.
+    pub fn push_taken(self, out: &mut Vec<u8>, family: &Taken) {
+        let metric = family.metric();
+        self.push_head(out, metric.name, metric.kind.name(), metric.help);
+        for (labels, value) in family.samples() {
+            push_sample(out, metric.name, "", labels, value);
         }
     }
 

@@ -1,41 +1,51 @@
 //! Where a poll puts its samples, in whatever order it finds them.
 //!
-//! A target keeps one over all of its polls: what is found is mostly the same, so that the buffers of the last poll fit
-//! and nothing is allocated.
+//! A poll mostly finds what the one before it found, in the same order, with other values. So a draft remembers what was
+//! added, and as long as the same is added again it keeps nothing but values: names and labels are neither sorted nor
+//! printed nor copied anew, and the families share them.
 
-use super::family::{Families, Sample, Spec};
+use super::family::{Families, Shape, Spec};
 use crate::escape::push_label_value;
-use ahash::AHashMap;
+use std::sync::Arc;
 
 /// Bytes of a label value; the rest is cut off.
 pub(super) const LONGEST_VALUE: usize = 256;
-/// Buffers that have grown beyond this, in bytes or samples, are given back after a poll.
-const LARGEST_KEPT: usize = 16 * 1024;
+/// What has grown beyond this, in samples or bytes of labels, is not remembered.
+const MOST_SAMPLES: usize = 8 * 1024;
+const MOST_BYTES: usize = 512 * 1024;
+/// Behind each label value: no byte of UTF-8.
+const END: u8 = 0xff;
 
-/// Samples by family, until [`finish`](Self::finish).
+/// Samples by family, until [`finish`](Self::finish). One that is used again and again for the same is quick.
 #[derive(Debug, Default)]
 pub struct Draft {
-    /// In the order in which they first came.
-    slots: Vec<Slot>,
-    /// Numbers of the slots by the address of the spec: specs are static, and an address is hashed faster than a name.
-    index: AHashMap<usize, usize>,
-    /// Numbers of the slots that have samples, in the order in which they got their first one.
-    used: Vec<usize>,
-    /// Numbers of the slots in the order of their names; of as many slots as there were when it was needed last.
-    order: Vec<usize>,
-    /// The slot of the last sample: the next one is mostly in the slot behind it, as in the poll before, or in the same.
-    last: usize,
+    /// What was added, and with `made` what was added to the set before, in this order.
+    steps: Vec<Step>,
+    /// The label values of all steps, each with [`END`] behind it.
+    labels: Vec<u8>,
+    /// What was made of the steps, as long as nothing else is added.
+    made: Option<Made>,
+    /// Of the samples that were added, in their order.
+    values: Vec<f64>,
+    /// End of their labels.
+    read: usize,
 }
 
 #[derive(Debug)]
-struct Slot {
+struct Step {
     spec: &'static Spec,
-    /// Whether it is among the used ones.
-    used: bool,
-    /// The labels of all samples, one behind the other.
-    text: String,
-    /// Their ends count from the beginning of the slot's text.
-    samples: Vec<Sample>,
+    suffix: &'static str,
+    /// Whether the labels stand there as they are printed.
+    printed: bool,
+    /// Where they end.
+    end: usize,
+}
+
+#[derive(Debug)]
+struct Made {
+    shape: Arc<Shape>,
+    /// Numbers of the steps in the order of the shape's samples.
+    order: Vec<usize>,
 }
 
 impl Draft {
@@ -46,107 +56,126 @@ impl Draft {
 
     /// Adds a part of a summary: suffix `_sum` or `_count`, and the values of the labels without `quantile`.
     pub fn add_part(&mut self, spec: &'static Spec, suffix: &'static str, labels: &[&str], value: f64) {
-        let Some(Slot { text, samples, .. }) = self.slot(spec) else { return };
-        let before = text.len();
-        let names = spec.labels.iter().take(if suffix.is_empty() { spec.labels.len() } else { labels.len() });
-        for (index, name) in names.enumerate() {
-            let value = labels.get(index).copied().unwrap_or_default();
-            if text.len() > before {
-                text.push(',');
-            }
-            text.push_str(name);
-            text.push_str("=\"");
-            push_label_value(text, cut(value));
-            text.push('"');
-        }
-        match u32::try_from(text.len()) {
-            Ok(end) => samples.push(Sample { end, suffix, value }),
-            // 4 GiB of labels: no source that bounds its series comes here.
-            Err(_) => text.truncate(before),
-        }
+        self.step(spec, suffix, false, labels, value);
     }
 
     /// Adds everything of `other`.
     pub fn extend(&mut self, other: &Families) {
-        for from in other.iter() {
-            let Some(slot) = self.slot(from.spec()) else { continue };
-            let (text, samples) = from.raw();
-            let Some(base) = u32::try_from(slot.text.len() + text.len()).ok().map(|end| end - text.len() as u32) else {
-                continue;
-            };
-            slot.text.push_str(text);
-            slot.samples.extend(samples.map(|sample| Sample { end: base + sample.end, ..sample }));
+        for family in other.iter() {
+            for (suffix, labels, value) in family.samples() {
+                self.step(family.spec(), suffix, true, &[labels], value);
+            }
         }
     }
 
     /// The families that have samples, sorted by name. What is added after that is of another set.
     pub fn finish(&mut self) -> Families {
-        let Self { slots, used, order, .. } = self;
-        let name = |at: &usize| slots.get(*at).map(|slot| slot.spec.name);
-        // A poll finds most of what it found before, one of its questions little of that.
-        let sorted = if used.len() < slots.len() / 8 {
-            used.sort_unstable_by_key(name);
-            &*used
+        if self.values.len() < self.steps.len() {
+            self.part_ways();
+        }
+        let Self { steps, labels, made, values, .. } = self;
+        let Made { shape, order } = made.get_or_insert_with(|| Made::of(steps, labels));
+        let sorted = order.iter().filter_map(|&step| values.get(step).copied()).collect();
+        let families = Families::new(Arc::clone(shape), sorted);
+        if steps.len() > MOST_SAMPLES || labels.len() > MOST_BYTES {
+            *self = Self::default();
         } else {
-            if order.len() != slots.len() {
-                *order = (0..slots.len()).collect();
-                order.sort_unstable_by_key(name);
-            }
-            &*order
-        };
-        let found = || sorted.iter().filter_map(|&at| slots.get(at)).filter(|slot| !slot.samples.is_empty());
-        let (mut samples, mut text) = (0, 0);
-        for slot in found() {
-            samples += slot.samples.len();
-            text += slot.text.len();
+            self.clear();
         }
-        let mut families = Families::with_capacity(used.len(), samples, text);
-        for slot in found() {
-            families.push(slot.spec, &slot.text, &slot.samples);
-        }
-        self.clear();
         families
     }
 
-    /// Forgets all samples.
+    /// Forgets the samples that were added.
     pub fn clear(&mut self) {
-        for at in self.used.drain(..) {
-            let Some(slot) = self.slots.get_mut(at) else { continue };
-            slot.used = false;
-            slot.text.clear();
-            slot.samples.clear();
-            if slot.text.capacity() > LARGEST_KEPT || slot.samples.capacity() > LARGEST_KEPT {
-                (slot.text, slot.samples) = Default::default();
+        if self.made.is_none() {
+            self.steps.clear();
+            self.labels.clear();
+        }
+        self.values.clear();
+        self.read = 0;
+    }
+
+    fn step(&mut self, spec: &'static Spec, suffix: &'static str, printed: bool, labels: &[&str], value: f64) {
+        let labels = || labels.iter().map(|value| if printed { value } else { cut(value) });
+        if self.made.is_some() {
+            match self.steps.get(self.values.len()).filter(|step| step.is(spec, suffix, printed)) {
+                Some(step) if same(self.labels.get(self.read..step.end), labels()) => self.read = step.end,
+                _ => self.part_ways(),
             }
         }
+        if self.made.is_none() {
+            for value in labels() {
+                self.labels.extend_from_slice(value.as_bytes());
+                self.labels.push(END);
+            }
+            self.read = self.labels.len();
+            self.steps.push(Step { spec, suffix, printed, end: self.read });
+        }
+        self.values.push(value);
     }
 
-    fn slot(&mut self, spec: &'static Spec) -> Option<&mut Slot> {
-        let at = self.place(spec);
-        self.last = at;
-        let slot = self.slots.get_mut(at)?;
-        if !slot.used {
-            slot.used = true;
-            self.used.push(at);
-        }
-        Some(slot)
+    /// What is added is not what was added before: only as much of that is kept as was the same.
+    fn part_ways(&mut self) {
+        self.made = None;
+        self.steps.truncate(self.values.len());
+        self.labels.truncate(self.read);
     }
+}
 
-    fn place(&mut self, spec: &'static Spec) -> usize {
-        let slots = &mut self.slots;
-        let is_it = |at: &usize| slots.get(*at).is_some_and(|slot| std::ptr::eq(slot.spec, spec));
-        if let Some(at) = [self.last, self.last + 1].into_iter().find(is_it) {
-            return at;
-        }
-        *self.index.entry(std::ptr::from_ref(spec) as usize).or_insert_with(|| {
-            // The same family may be written down twice, where servers of several generations give it.
-            let same = slots.iter().position(|slot| slot.spec.name == spec.name);
-            same.unwrap_or_else(|| {
-                slots.push(Slot { spec, used: false, text: String::new(), samples: Vec::new() });
-                slots.len() - 1
+impl Step {
+    fn is(&self, spec: &'static Spec, suffix: &'static str, printed: bool) -> bool {
+        let same = std::ptr::eq(self.suffix, suffix) || self.suffix == suffix;
+        std::ptr::eq(self.spec, spec) && same && self.printed == printed
+    }
+}
+
+impl Made {
+    fn of(steps: &[Step], labels: &[u8]) -> Self {
+        let mut order: Vec<usize> = (0..steps.len()).collect();
+        // The same family may be written down twice, where servers of several generations give it: the name counts.
+        order.sort_by_key(|&at| steps.get(at).map(|step| step.spec.name));
+        let mut shape = Shape::with_capacity(steps.len(), 2 * labels.len());
+        order.retain(|&at| {
+            let Some(Step { spec, suffix, printed, end }) = steps.get(at) else { return false };
+            let start = at.checked_sub(1).and_then(|before| steps.get(before)).map_or(0, |before| before.end);
+            let own = labels.get(start..*end).unwrap_or_default();
+            let mut values = own.split(|byte| *byte == END).map(|value| std::str::from_utf8(value).unwrap_or_default());
+            shape.push(spec, suffix, |out| {
+                if *printed {
+                    out.push_str(values.next().unwrap_or_default());
+                    return;
+                }
+                let most = if suffix.is_empty() { usize::MAX } else { own.iter().filter(|byte| **byte == END).count() };
+                print(out, spec.labels.iter().take(most), values);
             })
-        })
+        });
+        shape.shrink();
+        Self { shape: Arc::new(shape), order }
     }
+}
+
+fn print<'t>(out: &mut String, names: impl Iterator<Item = &'t &'t str>, mut values: impl Iterator<Item = &'t str>) {
+    for (index, name) in names.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        out.push_str(name);
+        out.push_str("=\"");
+        push_label_value(out, values.next().unwrap_or_default());
+        out.push('"');
+    }
+}
+
+/// Whether these values stand in `known`, and nothing else.
+fn same<'v>(known: Option<&[u8]>, values: impl Iterator<Item = &'v str>) -> bool {
+    let Some(mut rest) = known else { return false };
+    for value in values {
+        match rest.strip_prefix(value.as_bytes()) {
+            Some([END, after @ ..]) => rest = after,
+            _ => return false,
+        }
+    }
+    rest.is_empty()
 }
 
 /// The beginning of a value that is too long, up to a character's end.
@@ -211,6 +240,31 @@ mod tests {
         draft.add(&UP, &[], 5.0);
         draft.clear();
         assert!(draft.finish().is_empty());
+    }
+
+    #[test]
+    fn a_draft_that_is_used_again_gives_what_a_new_one_gives() {
+        let samples: [(&'static Spec, &'static str, &[&str]); 6] = [
+            (&UP, "", &[]),
+            (&KEYS, "", &["db0", "a"]),
+            (&KEYS, "", &["db0a", ""]),
+            (&KEYS, "", &["db0a"]),
+            (&TIME, "_sum", &["get"]),
+            (&TIME, "", &["get", "0.5"]),
+        ];
+        let all = [0, 1, 2, 3, 4, 5];
+        let sets: [&[usize]; 10] = [&all, &all, &[0, 1, 3, 2], &[0, 1], &all, &[1, 0], &[], &[2, 2], &[3, 2], &[4, 5]];
+        let mut used = Draft::default();
+        for (round, set) in sets.iter().enumerate() {
+            let mut new = Draft::default();
+            for (place, &sample) in set.iter().enumerate() {
+                let (spec, suffix, labels) = samples[sample];
+                let value = (round * 10 + place) as f64;
+                used.add_part(spec, suffix, labels, value);
+                new.add_part(spec, suffix, labels, value);
+            }
+            assert_eq!(lines(&used.finish()), lines(&new.finish()), "{round}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What a poll yields: families of samples, kept as text and numbers that a scrape only has to join. They are made by a
 //! [`Draft`](super::draft::Draft).
 
+use std::sync::{Arc, OnceLock};
+
 impl Kind {
     /// The word of the `# TYPE` line.
     pub fn name(self) -> &'static str {
@@ -42,9 +44,35 @@ pub struct Spec {
 /// A set of families, each with its samples, in the order of their names.
 #[derive(Debug, Clone, Default)]
 pub struct Families {
+    /// What most polls have in common with the one before.
+    shape: Arc<Shape>,
+    /// One for each sample of the shape.
+    values: Vec<f64>,
+    printed: OnceLock<Printed>,
+}
+
+/// The samples as they are printed, kept for the next who asks before the next poll.
+#[derive(Debug, Clone, Default)]
+pub struct Printed {
+    text: Vec<u8>,
+    /// Where each family ends.
+    ends: Vec<usize>,
+}
+
+impl Printed {
+    /// The samples of the family at `index` of [`Families::iter`].
+    pub fn family(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ends.get(index).and_then(|end| self.text.get(start..*end)).unwrap_or_default()
+    }
+}
+
+/// Families and labels without the values.
+#[derive(Debug, Default)]
+pub(super) struct Shape {
     list: Vec<Place>,
     /// All samples, family by family.
-    samples: Vec<Sample>,
+    samples: Vec<Label>,
     /// The labels of all samples, one behind the other.
     text: String,
 }
@@ -54,85 +82,106 @@ pub struct Families {
 struct Place {
     spec: &'static Spec,
     samples: u32,
-    text: u32,
+}
+
+/// What stands before a value.
+#[derive(Debug, Clone, Copy)]
+struct Label {
+    /// Where the labels end in the text; they begin where the ones before them end.
+    end: u32,
+    /// `""`, `"_sum"` or `"_count"`.
+    suffix: &'static str,
 }
 
 /// A family and its samples.
 #[derive(Debug, Clone, Copy)]
 pub struct Family<'a> {
     spec: &'static Spec,
-    samples: &'a [Sample],
-    /// Their labels.
+    labels: &'a [Label],
+    values: &'a [f64],
+    /// The labels of the whole set.
     text: &'a str,
-    /// What their ends count from.
-    base: u32,
+    /// Where those of the first sample begin.
+    start: usize,
 }
 
-/// One sample.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sample {
-    /// Where its labels end in the text; they begin where the ones before it end.
-    pub end: u32,
-    /// `""`, `"_sum"` or `"_count"`.
-    pub suffix: &'static str,
-    /// What it says.
-    pub value: f64,
+impl Shape {
+    pub fn with_capacity(samples: usize, text: usize) -> Self {
+        Self { list: Vec::new(), samples: Vec::with_capacity(samples), text: String::with_capacity(text) }
+    }
+
+    /// Appends a sample, whose labels `print` appends. Families come in the order of their names. False where there is
+    /// no room left, which is 4 GiB of labels: no source that bounds its series comes there.
+    pub fn push(&mut self, spec: &'static Spec, suffix: &'static str, print: impl FnOnce(&mut String)) -> bool {
+        let before = self.text.len();
+        print(&mut self.text);
+        let (Ok(end), Ok(samples)) = (u32::try_from(self.text.len()), u32::try_from(self.samples.len() + 1)) else {
+            self.text.truncate(before);
+            return false;
+        };
+        self.samples.push(Label { end, suffix });
+        match self.list.last_mut().filter(|last| last.spec.name == spec.name) {
+            Some(last) => last.samples = samples,
+            None => self.list.push(Place { spec, samples }),
+        }
+        true
+    }
+
+    pub fn shrink(&mut self) {
+        self.list.shrink_to_fit();
+        self.text.shrink_to_fit();
+    }
 }
 
 impl Families {
-    pub(super) fn with_capacity(families: usize, samples: usize, text: usize) -> Self {
-        Self {
-            list: Vec::with_capacity(families),
-            samples: Vec::with_capacity(samples),
-            text: String::with_capacity(text),
-        }
-    }
-
-    /// Appends a family; the ends of its samples count from the beginning of `text`.
-    pub(super) fn push(&mut self, spec: &'static Spec, text: &str, samples: &[Sample]) {
-        let base = self.text.len();
-        let (Ok(samples_end), Ok(text_end)) =
-            (u32::try_from(self.samples.len() + samples.len()), u32::try_from(base + text.len()))
-        else {
-            // 4 GiB of labels: no source that bounds its series comes here.
-            return;
-        };
-        self.text.push_str(text);
-        self.samples.extend(samples.iter().map(|sample| Sample { end: base as u32 + sample.end, ..*sample }));
-        self.list.push(Place { spec, samples: samples_end, text: text_end });
+    /// `values` are those of the samples of `shape`, in their order.
+    pub(super) fn new(shape: Arc<Shape>, values: Vec<f64>) -> Self {
+        Self { shape, values, printed: OnceLock::new() }
     }
 
     /// The families, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = Family<'_>> {
-        (0..self.list.len()).filter_map(|index| self.get(index))
+        (0..self.shape.list.len()).filter_map(|index| self.get(index))
     }
 
     /// The family at `index` of [`iter`](Self::iter).
     pub fn get(&self, index: usize) -> Option<Family<'_>> {
-        let place = self.list.get(index)?;
-        let before = index.checked_sub(1).and_then(|before| self.list.get(before));
-        let (samples, base) = before.map_or((0, 0), |before| (before.samples, before.text));
-        Some(Family {
-            spec: place.spec,
-            samples: self.samples.get(samples as usize..place.samples as usize)?,
-            text: self.text.get(base as usize..place.text as usize)?,
-            base,
+        let Shape { list, samples, text } = &*self.shape;
+        let place = list.get(index)?;
+        let before =
+            index.checked_sub(1).and_then(|before| list.get(before)).map_or(0, |before| before.samples as usize);
+        let range = before..place.samples as usize;
+        let start = before.checked_sub(1).and_then(|last| samples.get(last)).map_or(0, |label| label.end as usize);
+        let (labels, values) = (samples.get(range.clone())?, self.values.get(range)?);
+        Some(Family { spec: place.spec, labels, values, text, start })
+    }
+
+    /// The samples as `print` appends those of a family; it is always the same one, and printed once.
+    pub fn printed(&self, print: impl Fn(&mut Vec<u8>, &Family<'_>)) -> &Printed {
+        self.printed.get_or_init(|| {
+            let mut printed = Printed::default();
+            for family in self.iter() {
+                print(&mut printed.text, &family);
+                printed.ends.push(printed.text.len());
+            }
+            printed.text.shrink_to_fit();
+            printed
         })
     }
 
     /// Number of families.
     pub fn len(&self) -> usize {
-        self.list.len()
+        self.shape.list.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.shape.list.is_empty()
     }
 
     /// Number of samples of all families.
     pub fn samples(&self) -> usize {
-        self.samples.len()
+        self.values.len()
     }
 
     /// The value of the sample with these labels, for tests and for sources that look back.
@@ -150,18 +199,12 @@ impl<'a> Family<'a> {
 
     /// Each sample: suffix of the name, labels as they are printed between the braces, value.
     pub fn samples(&self) -> impl Iterator<Item = (&'static str, &'a str, f64)> + use<'a> {
-        let (mut start, text, base) = (0, self.text, self.base);
-        self.samples.iter().map(move |sample| {
-            let end = (sample.end - base) as usize;
+        let (mut start, text) = (self.start, self.text);
+        self.labels.iter().zip(self.values).map(move |(label, value)| {
+            let end = label.end as usize;
             let labels = text.get(start..end).unwrap_or_default();
             start = end;
-            (sample.suffix, labels, sample.value)
+            (label.suffix, labels, *value)
         })
-    }
-
-    /// All labels, and samples whose ends count from their beginning.
-    pub(super) fn raw(&self) -> (&'a str, impl Iterator<Item = Sample> + use<'a>) {
-        let base = self.base;
-        (self.text, self.samples.iter().map(move |sample| Sample { end: sample.end - base, ..*sample }))
     }
 }

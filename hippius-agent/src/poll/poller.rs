@@ -7,6 +7,7 @@ use super::task;
 use crate::config::{PostgresTarget, RedisTarget};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -46,26 +47,27 @@ impl Poller {
     pub fn configure(&mut self, redis: &[RedisTarget], postgres: &[PostgresTarget]) {
         let wanted = redis.iter().cloned().map(Settings::Redis);
         let wanted = wanted.chain(postgres.iter().cloned().map(Settings::Postgres));
+        let begin = Instant::now();
         let mut before = std::mem::take(&mut self.running);
         for settings in wanted {
             let same = before.iter().position(|running| running.settings == settings);
-            let running = same.map_or_else(|| self.start(settings), |at| before.swap_remove(at));
+            let running = same.map_or_else(|| self.start(settings, begin), |at| before.swap_remove(at));
             self.running.push(running);
         }
         let targets = self.running.iter().map(|running| Arc::clone(&running.target)).collect();
         self.targets.store(Arc::new(targets));
     }
 
-    fn start(&self, settings: Settings) -> Running {
+    fn start(&self, settings: Settings, begin: Instant) -> Running {
         let (target, task) = match &settings {
             Settings::Redis(config) => {
                 let target = Arc::new(Target::new(Server::Redis, Arc::clone(&config.name)));
-                let polling = task::run(Redis::new(config), Arc::clone(&target), config.pace.clone());
+                let polling = task::run(Redis::new(config), Arc::clone(&target), config.pace.clone(), begin);
                 (target, self.runtime.spawn(polling))
             }
             Settings::Postgres(config) => {
                 let target = Arc::new(Target::new(Server::Postgres, Arc::clone(&config.name)));
-                let polling = task::run(Postgres::new(config), Arc::clone(&target), config.pace.clone());
+                let polling = task::run(Postgres::new(config), Arc::clone(&target), config.pace.clone(), begin);
                 (target, self.runtime.spawn(polling))
             }
         };

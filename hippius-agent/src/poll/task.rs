@@ -8,10 +8,11 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Polls until it is dropped.
-pub async fn run<S: Source>(mut source: S, target: Arc<Target>, pace: Pace) {
-    let (mut state, mut draft) = (State::default(), Draft::default());
-    publish(&source, &target, &mut state, &mut draft);
+/// Polls until it is dropped. Targets of the same pace and the same `begin` are polled together as long as they answer,
+/// so that they wake the processor once.
+pub async fn run<S: Source>(mut source: S, target: Arc<Target>, pace: Pace, mut begin: Instant) {
+    let (mut state, mut draft, mut always) = (State::default(), Draft::default(), Draft::default());
+    publish(&source, &target, &mut state, &mut always);
     let (mut failures, mut succeeded) = (0, None);
     loop {
         let started = Instant::now();
@@ -44,8 +45,9 @@ pub async fn run<S: Source>(mut source: S, target: Arc<Target>, pace: Pace) {
                 }
             }
         }
-        publish(&source, &target, &mut state, &mut draft);
-        tokio::time::sleep(pause(&pace, failures, took, random())).await;
+        publish(&source, &target, &mut state, &mut always);
+        begin = next(&pace, failures, begin, Instant::now(), random());
+        tokio::time::sleep_until(begin.into()).await;
     }
 }
 
@@ -60,15 +62,15 @@ fn fresh(pace: &Pace) -> Duration {
     pace.stale.max(pace.interval + pace.jitter + pace.timeout)
 }
 
-/// From the end of a poll to the beginning of the next. Polls that work start `interval` and a random part of the
-/// jitter apart; each failure in a row doubles the pause.
-fn pause(pace: &Pace, failures: u32, took: Duration, random: f64) -> Duration {
+/// When the next poll begins, after one that was to begin at `begin` and ended at `ended`. Polls that work begin
+/// `interval` and a random part of the jitter apart; each failure in a row doubles the pause.
+fn next(pace: &Pace, failures: u32, begin: Instant, ended: Instant, random: f64) -> Instant {
     let jitter = pace.jitter.mul_f64(random);
     if failures == 0 {
-        return pace.interval.saturating_sub(took) + jitter;
+        return (begin + pace.interval).max(ended) + jitter;
     }
     let doubled = pace.interval.saturating_mul(1 << (failures - 1).min(20));
-    doubled.min(pace.backoff_max.max(pace.interval)) + jitter
+    ended + doubled.min(pace.backoff_max.max(pace.interval)) + jitter
 }
 
 /// From 0 to 1. Chance only spreads polls in time.
@@ -86,10 +88,12 @@ mod tests {
     fn the_pause_grows_with_failures_up_to_a_limit_and_success_ends_it() {
         let ms = Duration::from_millis;
         let pace = Pace { jitter: ms(50), backoff_max: ms(1000), ..Pace::every(ms(200), ms(100)) };
-        assert_eq!(pause(&pace, 0, ms(30), 0.0), ms(170));
-        assert_eq!(pause(&pace, 0, ms(300), 1.0), ms(50));
-        let pauses: Vec<_> = (1..6).map(|failures| pause(&pace, failures, ms(100), 0.0)).collect();
-        assert_eq!(pauses, [ms(200), ms(400), ms(800), ms(1000), ms(1000)]);
-        assert_eq!(pause(&pace, u32::MAX, ms(0), 1.0), ms(1050));
+        let begin = Instant::now();
+        let next = |failures, took, random| next(&pace, failures, begin, begin + took, random) - begin;
+        assert_eq!(next(0, ms(30), 0.0), ms(200));
+        assert_eq!(next(0, ms(300), 1.0), ms(350));
+        let begins: Vec<_> = (1..6).map(|failures| next(failures, ms(100), 0.0)).collect();
+        assert_eq!(begins, [ms(300), ms(500), ms(900), ms(1100), ms(1100)]);
+        assert_eq!(next(u32::MAX, ms(0), 1.0), ms(1050));
     }
 }

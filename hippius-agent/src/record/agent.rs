@@ -4,7 +4,7 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 use super::catalogue;
@@ -156,20 +156,6 @@ fn add<T: Collector + Clone + 'static>(
     let family = make(Opts::new(metric.name, metric.help), metric.labels).map_err(wrong)?;
     registry.register(Box::new(family.clone())).map_err(wrong)?;
     Ok(family)
-}
-
-/// A family of one series without labels.
-pub fn single(name: &'static str, value: f64) -> Option<Vec<prometheus::proto::MetricFamily>> {
-    let metric = catalogue::find(name)?;
-    let opts = Opts::new(metric.name, metric.help);
-    if metric.kind == catalogue::Kind::Counter {
-        let counter = prometheus::Counter::with_opts(opts).ok()?;
-        counter.inc_by(value);
-        return Some(counter.collect());
-    }
-    let gauge = Gauge::with_opts(opts).ok()?;
-    gauge.set(value);
-    Some(gauge.collect())
 }
 
 #[cfg(test)]

@@ -12,4 +12,5 @@ pub mod outbound;
 pub mod polled;
 pub mod sample;
 pub mod series;
+pub mod taken;
 pub mod wire;

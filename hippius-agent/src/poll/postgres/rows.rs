@@ -2,10 +2,27 @@
 
 use super::query::Query;
 use crate::poll::draft::Draft;
+use ahash::AHashMap;
 
 /// An answer that does not have the columns that were asked for, or text where a number should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
+
+/// Where rows are gathered, for each query apart: its answers are mostly alike.
+#[derive(Debug, Default)]
+pub struct Drafts(AHashMap<&'static str, Draft>);
+
+impl Drafts {
+    /// That of a query.
+    pub fn of(&mut self, query: &Query) -> &mut Draft {
+        self.0.entry(query.collector).or_default()
+    }
+
+    /// Forgets what was gathered.
+    pub fn clear(&mut self) {
+        self.0.values_mut().for_each(Draft::clear);
+    }
+}
 
 /// Adds one row of `query`'s answer, as the text that the server sends; `None` is NULL.
 pub fn add<'r>(

@@ -4,9 +4,8 @@ use super::limits::Limits;
 use super::link::Manners;
 use super::look::{self, Look, OLDEST};
 use super::query::Query;
-use super::rows;
+use super::rows::{self, Drafts};
 use super::together::{self, Reading};
-use crate::poll::draft::Draft;
 use crate::poll::family::Families;
 use crate::poll::net::Allowance;
 use crate::poll::source::Reason;
@@ -37,7 +36,7 @@ pub struct Session {
     /// The last such message.
     message: String,
     /// Where rows are gathered; empty between answers.
-    draft: Draft,
+    drafts: Drafts,
 }
 
 const MALFORMED: Failure = Failure::Broken(Reason::Malformed);
@@ -64,7 +63,7 @@ impl Session {
             texts: HashMap::new(),
             takes_several: true,
             message: String::new(),
-            draft: Draft::default(),
+            drafts: Drafts::default(),
         }
     }
 
@@ -127,12 +126,13 @@ impl Session {
 
     fn read(&mut self, query: &Query, answer: Result<Vec<SimpleQueryMessage>, Error>) -> Result<Families, Failure> {
         let messages = answer.map_err(|error| self.failure(&error))?;
-        self.draft.clear();
+        let draft = self.drafts.of(query);
+        draft.clear();
         for row in messages.iter().filter_map(row) {
-            rows::add(query, |index| row.try_get(index).ok().flatten(), row.len(), &mut self.draft)
+            rows::add(query, |index| row.try_get(index).ok().flatten(), row.len(), draft)
                 .map_err(|rows::Malformed| MALFORMED)?;
         }
-        Ok(self.draft.finish())
+        Ok(draft.finish())
     }
 
     /// Whether the server takes several queries in one message.
@@ -153,7 +153,7 @@ impl Session {
         let texts = queries.iter().filter_map(|query| self.texts.get(query.collector)?.as_deref());
         together::write(&mut self.message, each, *look, texts);
         self.allowance.set(self.limits.answer_bytes());
-        self.draft.clear();
+        self.drafts.clear();
         let mut reading = Reading::new(queries, *look);
         let failure = match self.client.simple_query_raw(&self.message).await {
             Err(error) => Some(self.failure(&error)),
@@ -162,7 +162,7 @@ impl Session {
                 loop {
                     match poll_fn(|context| answer.as_mut().poll_next(context)).await {
                         Some(Ok(message)) => {
-                            if reading.take(&message, &mut self.draft).is_err() {
+                            if reading.take(&message, &mut self.drafts).is_err() {
                                 break Some(MALFORMED);
                             }
                         }

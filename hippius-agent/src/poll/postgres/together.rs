@@ -7,8 +7,7 @@
 
 use super::look::{self, Look};
 use super::query::Query;
-use super::rows::{self, Malformed};
-use crate::poll::draft::Draft;
+use super::rows::{self, Drafts, Malformed};
 use crate::poll::family::Families;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -64,11 +63,12 @@ impl<'q> Reading<'q> {
         Self { queries, looks, look: None, done: 0, clock: None, now: None, answer: None, answers }
     }
 
-    /// Takes the next part of the answer. `draft` is empty at first, and is used for nothing else meanwhile.
-    pub fn take(&mut self, message: &SimpleQueryMessage, draft: &mut Draft) -> Result<(), Malformed> {
+    /// Takes the next part of the answer. Those of `drafts` that belong to its queries are empty at first, and are used
+    /// for nothing else meanwhile.
+    pub fn take(&mut self, message: &SimpleQueryMessage, drafts: &mut Drafts) -> Result<(), Malformed> {
         match message {
-            SimpleQueryMessage::Row(row) => self.row(row, draft),
-            SimpleQueryMessage::CommandComplete(_) => self.end(draft),
+            SimpleQueryMessage::Row(row) => self.row(row, drafts),
+            SimpleQueryMessage::CommandComplete(_) => self.end(drafts),
             _ => Ok(()),
         }
     }
@@ -100,9 +100,10 @@ impl<'q> Reading<'q> {
         }
     }
 
-    fn row(&mut self, row: &SimpleQueryRow, draft: &mut Draft) -> Result<(), Malformed> {
+    fn row(&mut self, row: &SimpleQueryRow, drafts: &mut Drafts) -> Result<(), Malformed> {
         match self.statement() {
             Some(Statement::Query(query)) => {
+                let draft = drafts.of(query);
                 rows::add(query, |index| row.try_get(index).ok().flatten(), row.len(), draft)
             }
             Some(Statement::Look) => {
@@ -118,12 +119,12 @@ impl<'q> Reading<'q> {
         }
     }
 
-    fn end(&mut self, draft: &mut Draft) -> Result<(), Malformed> {
+    fn end(&mut self, drafts: &mut Drafts) -> Result<(), Malformed> {
         match self.statement().ok_or(Malformed)? {
             Statement::Setting => {}
             Statement::Look if self.look.is_none() => return Err(Malformed),
             Statement::Look => {}
-            Statement::Query(_) => self.answer = Some(draft.finish()),
+            Statement::Query(query) => self.answer = Some(drafts.of(query).finish()),
             Statement::Clock => {
                 let now = self.now.take().ok_or(Malformed)?;
                 if let (Some(answer), Some(before)) = (self.answer.take(), self.clock) {

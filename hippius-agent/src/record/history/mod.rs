@@ -51,6 +51,11 @@ pub const MERGE: usize = 6;
 const SHORT_ROOM: usize = 12 << 10;
 const LONG_ROOM: usize = 20 << 10;
 
+/// Whether the values of a polled family are kept; of the others all lines are wanted.
+pub fn reads(name: &str) -> bool {
+    watched::WATCHED.iter().any(|watched| watched.name == name)
+}
+
 /// What is kept of the last hour.
 #[derive(Debug, Default)]
 pub struct History {
