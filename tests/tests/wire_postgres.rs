@@ -134,7 +134,8 @@ fn large_results_are_counted_to_the_statement() {
         let script = paths::apps().join("wire_postgres.py").display().to_string();
         let url = postgres.url_as(USER, "wired");
         let client = Launched::new(&python::program("python")?, &[&script, &url, "large"])?;
-        let agent = lab.agent(&config())?;
+        // A debug build beside other work must not lose records here: what is tested is where statements end.
+        let agent = lab.agent(&config().capture("ring_bytes = 67108864"))?;
         postgres.sql("SELECT pg_stat_statements_reset()")?;
         client.run()?;
         let truth: u64 = calls(&postgres)?.values().sum();
