@@ -17,8 +17,9 @@ pub struct Apt {
 }
 
 impl Apt {
-    /// For one archive and suite, for example `debian-security bullseye-security`. Its state goes into `folder`.
-    pub fn new(folder: &Path, archive: &str, suite: &str) -> Result<Self> {
+    /// For one architecture, as `amd64`, archive and suite, as `debian-security bullseye-security`. Its state goes into
+    /// `folder`.
+    pub fn new(folder: &Path, architecture: &str, archive: &str, suite: &str) -> Result<Self> {
         for name in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(folder.join(name))?;
         }
@@ -30,8 +31,9 @@ impl Apt {
         let config = format!(
             "Dir::Etc::sourcelist \"{dir}/sources.list\";\nDir::Etc::sourceparts \"/dev/null\";\n\
              Dir::Etc::preferencesparts \"/dev/null\";\nDir::State::lists \"{dir}/lists\";\n\
-             Dir::State::status \"{dir}/status\";\nDir::Cache \"{dir}/cache\";\nAPT::Architecture \"amd64\";\n\
-             APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAcquire::Retries \"3\";\n"
+             Dir::State::status \"{dir}/status\";\nDir::Cache \"{dir}/cache\";\nAPT::Architecture \"{architecture}\";\n\
+             APT::Architectures {{ \"{architecture}\"; }};\n\
+                          APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAcquire::Retries \"3\";\n"
         );
         fs::write(folder.join("apt.conf"), config)?;
         let apt = Self { config: folder.join("apt.conf") };
@@ -44,6 +46,12 @@ impl Apt {
         let mut command = Command::new(name);
         command.arg("--quiet=2").arg("--config-file").arg(&self.config).env("LC_ALL", "C");
         command
+    }
+
+    /// Fetches packages and all that they need, into `cache/archives` of its folder.
+    pub fn download_whole(&self, packages: &[&str]) -> Result<()> {
+        let words = ["install", "--yes", "--download-only", "--no-install-recommends"];
+        step::run(self.tool("apt-get").args(words).args(packages))
     }
 
     /// Fetches packages into a new empty folder and gives their files.

@@ -45,10 +45,10 @@ pub fn for_old_tls(workspace: &Workspace) -> Result<()> {
     old_openssl::ensure(workspace)
 }
 
-/// Makes sure that kernels can be booted in an emulator.
-pub fn for_vms() -> Result<()> {
-    if ["qemu-system-x86_64", "cpio"].iter().all(|name| step::find_program(name).is_some()) {
+/// Makes sure that kernels can be booted in the emulator `program`, which Debian's `packages` have.
+pub fn for_vms(program: &str, packages: &[&str]) -> Result<()> {
+    if packages.len() == 1 && [program, "cpio"].iter().all(|name| step::find_program(name).is_some()) {
         return Ok(());
     }
-    apt::ensure(&["qemu-system-x86", "cpio"], "what kernels are booted with")
+    apt::ensure(&[packages, &["cpio"]].concat(), "what kernels are booted with")
 }

@@ -42,7 +42,7 @@ pub fn ensure(workspace: &Workspace) -> Result<()> {
     let _ = fs::remove_dir_all(&folder);
     let new = folder.join("root");
     fs::create_dir_all(&new)?;
-    let apt = Apt::new(&folder.join("apt"), "debian", RELEASE)?;
+    let apt = Apt::new(&folder.join("apt"), "amd64", "debian", RELEASE)?;
     for package in apt.download(&PACKAGES, &folder.join("packages"))? {
         step::run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(&new))?;
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::arch::{Arch, Machine};
 use crate::step::{self, say};
 
 /// A boot takes 5 to 10 s in emulation; some never get through it.
@@ -22,6 +23,7 @@ pub struct Guest<'a> {
     pub name: &'a str,
     pub vmlinuz: &'a Path,
     pub root: &'a Path,
+    pub arch: Arch,
     pub cpu: &'a str,
     /// Words for the kernel's command line; those that it does not know become the first process' environment.
     pub words: &'a str,
@@ -113,17 +115,20 @@ struct Qemu {
 
 impl Qemu {
     fn start(guest: &Guest, console: &Path, output: &Path) -> Result<Self> {
-        let program = step::find_program("qemu-system-x86_64").context("qemu-system-x86_64 is not installed")?;
-        let words = format!("console=ttyS0 panic=-1 rdinit=/init lockdown=integrity {}", guest.words);
+        let Machine { program, words: own_words, console: port, output: output_port } = guest.arch.machine();
+        let program = step::find_program(program).with_context(|| format!("{program} is not installed"))?;
+        let words = format!(
+            "console={port} HIPPIUS_OUTPUT={output_port} panic=-1 rdinit=/init lockdown=integrity {}",
+            guest.words
+        );
         let mut command = Command::new(program);
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
         command.args(["-accel", "tcg", "-smp", "1", "-m", "1536", "-cpu", guest.cpu]);
         command.arg("-kernel").arg(guest.vmlinuz).arg("-initrd").arg(guest.root).arg("-append").arg(words);
-        for log in [console, output] {
-            command.arg("-serial").arg(format!("file:{}", log.display()));
-        }
-        let own_words = fs::File::create(guest.logs.join("qemu.log"))?;
-        command.stdin(Stdio::null()).stdout(own_words.try_clone()?).stderr(own_words);
+        command.arg("-serial").arg(format!("file:{}", console.display()));
+        command.arg("-chardev").arg(format!("file,id=output,path={}", output.display())).args(own_words);
+        let said = fs::File::create(guest.logs.join("qemu.log"))?;
+        command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
         Ok(Self { child: command.spawn().context("cannot start qemu")? })
     }
 }

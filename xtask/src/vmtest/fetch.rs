@@ -33,13 +33,14 @@ pub fn image(folder: &Path, kernel: &Kernel, refresh: bool) -> Result<Image> {
 
 fn download(folder: &Path, kernel: &Kernel) -> Result<String> {
     let suite = format!("{}-security", kernel.release);
-    let state = Apt::new(&folder.join("apt"), "debian-security", &suite)?;
-    let depends = step::answer(state.tool("apt-cache").args(["depends", "--important", "linux-image-cloud-amd64"]))
-        .context("there is no package linux-image-cloud-amd64")?;
+    let state = Apt::new(&folder.join("apt"), kernel.arch.debian(), "debian-security", &suite)?;
+    let newest = format!("linux-image-cloud-{}", kernel.arch.debian());
+    let depends = step::answer(state.tool("apt-cache").args(["depends", "--important", &newest]))
+        .with_context(|| format!("there is no package {newest}"))?;
     let package = image_package(&depends).with_context(|| format!("no kernel among {depends:?}"))?;
-    let series = format!("linux-image-{}.", kernel.series);
+    let series = format!("linux-image-{}.", kernel.version());
     if !package.starts_with(&series) {
-        bail!("{}'s kernel is {package} and not {}", kernel.release, kernel.series);
+        bail!("{}'s kernel is {package} and not {}", kernel.release, kernel.version());
     }
     let fetched = folder.join("package.d");
     let files = state.download(&[package], &fetched)?;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The first process of the guest: mounts what programs expect, runs /t/job, and switches off.
-# The job's output goes to the second serial port, the kernel's own words stay on the first.
+# The job's output goes to a serial port of its own, the kernel's words stay on the console.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/tmp
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -11,7 +11,7 @@ mount -t tmpfs shm /dev/shm
 mount -t bpf bpf /sys/fs/bpf
 mount -t securityfs security /sys/kernel/security
 ip link set lo up
-exec </dev/null >/dev/ttyS1 2>&1
+exec </dev/null >"/dev/$HIPPIUS_OUTPUT" 2>&1
 echo "@boot $(uname -r)"
 cd /t
 (. /t/job)

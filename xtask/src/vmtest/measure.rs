@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
+use super::arch::Arch;
 use super::matrix::{self, Kernel};
 use super::root::{Own, Root};
 use super::{boot, fetch};
@@ -17,12 +18,13 @@ const JOB: &str = include_str!("measure.sh");
 /// Boots all kernels, one after the other so that none disturbs the other's times. For each back-end that works there,
 /// the name of the part and its JSON.
 pub fn parts(workspace: &Workspace, agent: PathBuf, bench: PathBuf) -> Result<Vec<(String, String)>> {
-    toolchain::for_vms()?;
+    let arch = Arch::native()?;
+    toolchain::for_vms(arch.machine().program, arch.packages())?;
     let folder = workspace.own_target("vm");
     let own = [Own { from: agent, name: "hippius-agent" }, Own { from: bench, name: "bench" }];
-    let root = Root::build(&folder, &own, JOB)?;
+    let root = Root::build(&folder, arch, &own, JOB)?;
     let mut parts = Vec::new();
-    for kernel in matrix::KERNELS {
+    for kernel in matrix::native() {
         let found = one(&folder, &root, &kernel)?;
         let works = kernel.backends.iter().filter(|one| one.expected == matrix::Expected::Works).count();
         ensure!(found.len() == works, "{}: {} of {works} back-ends were measured", kernel.series, found.len());
@@ -44,6 +46,7 @@ fn one(folder: &Path, root: &Root, kernel: &Kernel) -> Result<Vec<(String, Strin
         name: kernel.series,
         vmlinuz: &image.vmlinuz,
         root: root.path(),
+        arch: kernel.arch,
         cpu: kernel.cpu,
         words: &words,
         logs: &logs,

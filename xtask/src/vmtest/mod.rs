@@ -1,27 +1,29 @@
 //! `cargo xtask vmtest`: the functional tests on the kernels that production hosts run, in an emulator.
 
+mod arch;
 mod boot;
 mod fetch;
 mod matrix;
 pub mod measure;
+mod own;
 mod report;
 mod results;
 mod root;
 mod snapshot;
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
 
-use crate::step::{self, say};
+use crate::step::say;
+use crate::toolchain;
 use crate::workspace::Workspace;
-use crate::{build, toolchain};
+use arch::Arch;
 use matrix::Kernel;
 use results::Found;
-use root::Own;
+use root::Root;
 
 /// What was found last time, and the page that is printed from it.
 const SNAPSHOT: &str = "docs/kernels.snapshot";
@@ -38,7 +40,7 @@ const AT_ONCE: usize = 2;
 /// said is left in target/vm/KERNEL.
 #[derive(Default, clap::Args)]
 pub struct Args {
-    /// Kernels, such as 5.10 [default: all]
+    /// Kernels, such as 5.10 [default: all of this machine's processor]
     kernels: Vec<String>,
     /// Test this agent instead of building one
     #[arg(long, value_name = "FILE")]
@@ -70,10 +72,10 @@ impl Args {
     }
 }
 
-/// Fetches what the task needs, as far as it is missing: an emulator and all kernels.
+/// Fetches what the task needs by default, as far as it is missing: an emulator and kernels.
 pub fn prepare(workspace: &Workspace) -> Result<()> {
-    toolchain::for_vms()?;
-    for kernel in matrix::KERNELS {
+    emulators(&matrix::native().collect::<Vec<_>>())?;
+    for kernel in matrix::native() {
         fetch::image(&workspace.own_target("vm").join(kernel.series), &kernel, false)?;
     }
     Ok(())
@@ -84,14 +86,15 @@ pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
         return Ok(fs::write(workspace.join(PAGE), report::markdown(&kept(workspace)?))?);
     }
     let kernels = matrix::select(&args.kernels)?;
-    toolchain::for_vms()?;
+    emulators(&kernels)?;
     let folder = workspace.own_target("vm");
-    let root = root::Root::build(&folder, &own(workspace, args)?, args.run.as_deref().unwrap_or(JOB))?;
+    let roots = roots(workspace, &folder, &kernels, args)?;
     let queue = Mutex::new(kernels.into_iter());
     let (found, failures) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let work = || {
         while let Some(kernel) = next(&queue) {
-            match one(&folder, root.path(), &kernel, args) {
+            let root = roots.iter().find(|(arch, _)| *arch == kernel.arch).context("no root for the kernel");
+            match root.and_then(|(_, root)| one(&folder, root.path(), &kernel, args)) {
                 Ok(one) => lock(&found).extend(one),
                 Err(error) => {
                     say(&format!("[{}] {error:#}", kernel.series));
@@ -115,6 +118,24 @@ pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
         bail!("{}", failed.join("\n"));
     }
     Ok(())
+}
+
+/// The processors of these kernels, each once.
+fn arches(kernels: &[Kernel]) -> impl Iterator<Item = Arch> {
+    Arch::ALL.into_iter().filter(|arch| kernels.iter().any(|kernel| kernel.arch == *arch))
+}
+
+fn emulators(kernels: &[Kernel]) -> Result<()> {
+    arches(kernels).try_for_each(|arch| toolchain::for_vms(arch.machine().program, arch.packages()))
+}
+
+fn roots(workspace: &Workspace, folder: &Path, kernels: &[Kernel], args: &Args) -> Result<Vec<(Arch, Root)>> {
+    let job = args.run.as_deref().unwrap_or(JOB);
+    let root = |arch| {
+        let own = own::programs(workspace, arch, args.agent.as_deref())?;
+        Ok((arch, Root::build(folder, arch, &own, job)?))
+    };
+    arches(kernels).map(root).collect()
 }
 
 fn kept(workspace: &Workspace) -> Result<Vec<Found>> {
@@ -159,58 +180,19 @@ fn one(folder: &Path, root: &Path, kernel: &Kernel, args: &Args) -> Result<Optio
     let plan = args.plan.clone().unwrap_or_else(|| kernel.plan());
     let filter = args.filter.as_deref().unwrap_or_default();
     let words = format!("HIPPIUS_PLAN={plan} HIPPIUS_FILTER={filter}");
-    let guest =
-        boot::Guest { name: kernel.series, vmlinuz: &image.vmlinuz, root, cpu: kernel.cpu, words: &words, logs: &logs };
+    let guest = boot::Guest {
+        name: kernel.series,
+        vmlinuz: &image.vmlinuz,
+        root,
+        arch: kernel.arch,
+        cpu: kernel.cpu,
+        words: &words,
+        logs: &logs,
+    };
     let output = boot::run(&guest)?;
     if args.run.is_some() {
         return Ok(None);
     }
     let runs = results::parse(&output)?;
     Ok(Some(Found { series: kernel.series.to_owned(), package: image.package, runs }))
-}
-
-/// The project's own programs, built first.
-fn own(workspace: &Workspace, args: &Args) -> Result<Vec<Own>> {
-    let agent = match &args.agent {
-        Some(agent) => agent.clone(),
-        None => build::task(workspace, &build::Args { debug: false, ebpf_only: false })?,
-    };
-    let mut cargo = workspace.cargo();
-    cargo.args(["build", "--package", "hippius-tests", "--bins"]);
-    step::run(&mut cargo)?;
-    let servers = workspace.cargo_target().join("debug");
-    Ok(vec![
-        Own { from: agent, name: "hippius-agent" },
-        Own { from: test_binary(workspace)?, name: "kernels" },
-        Own { from: servers.join("syscall_server"), name: "syscall_server" },
-        Own { from: servers.join("hyper_server"), name: "hyper_server" },
-    ])
-}
-
-/// Cargo says where it puts a test: its name carries a hash.
-fn test_binary(workspace: &Workspace) -> Result<PathBuf> {
-    let mut cargo = workspace.cargo();
-    cargo.args(["test", "--package", "hippius-tests", "--test", "kernels", "--no-run"]);
-    step::run(&mut cargo)?;
-    let said = step::answer(cargo.arg("--message-format=json")).context("cargo does not say what it built")?;
-    executable(&said).map(PathBuf::from).context("cargo built no test `kernels`")
-}
-
-/// The last `"executable":"…"` of cargo's messages that belongs to the test.
-fn executable(messages: &str) -> Option<OsString> {
-    let mut lines = messages.lines().rev().filter(|line| line.contains("\"name\":\"kernels\""));
-    let path = lines.find_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next())?;
-    Some(path.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::executable;
-
-    #[test]
-    fn cargo_names_the_test_that_it_built() {
-        let messages = "{\"target\":{\"name\":\"kernels\"},\"executable\":\"/t/debug/deps/kernels-12\",\"fresh\":true}\n\
-            {\"target\":{\"name\":\"demo\"},\"executable\":\"/t/debug/demo\"}\n{\"reason\":\"build-finished\"}\n";
-        assert_eq!(executable(messages), Some("/t/debug/deps/kernels-12".into()));
-    }
 }

@@ -17,6 +17,9 @@ agent, nginx, Redis, curl, OpenSSL and the servers of the tests into the guest, 
 kernel of the machine at hand. What calls cost there, as ratios, stands in [benchmarks.md](benchmarks.md). Every test compares with what the servers' own logs and the clients' own counts say; no
 difference is allowed.
 
+Without names it boots the kernels of the machine's own processor, as the tests do. `cargo xtask vmtest 6.12-aarch64` builds
+the agent for 64-bit Arm, with the standard library from source, and boots it with Debian's packages of that processor.
+
 A back-end is tested where the kernel has its hooks. Where it lacks them, the agent must refuse to start, with one
 sentence that says why, and only that is tested.
 

@@ -1,0 +1,60 @@
+//! From Debian's packages: for a processor that is not this machine's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use super::Arch;
+use crate::step;
+use crate::toolchain::debian::Apt;
+
+/// The release that is in the guest, whichever kernel is.
+const RELEASE: &str = "bookworm";
+
+/// With what the guest's scripts and tests start, as on the host.
+const PACKAGES: [&str; 11] = [
+    "coreutils",
+    "curl",
+    "dash",
+    "grep",
+    "iproute2",
+    "libstdc++6",
+    "mount",
+    "nginx-light",
+    "openssl",
+    "procps",
+    "redis-server",
+];
+
+/// What no program there reads.
+const NEEDLESS: [&str; 2] = ["usr/share", "usr/include"];
+
+/// Unpacks them below `root`. Their files stay in `folder`, for the next time.
+pub fn fill(root: &Path, arch: Arch, folder: &Path) -> Result<()> {
+    for package in fetched(arch, folder)? {
+        step::run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(root))?;
+    }
+    for name in NEEDLESS {
+        fs::remove_dir_all(root.join(name))?;
+    }
+    ensure!(root.join("bin").is_symlink(), "a package has replaced /bin");
+    Ok(())
+}
+
+/// The packages and all that they need.
+fn fetched(arch: Arch, folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        // Renamed when it is whole.
+        let new = folder.with_extension("new");
+        let _ = fs::remove_dir_all(&new);
+        Apt::new(&new.join("apt"), arch.debian(), "debian", RELEASE)?.download_whole(&PACKAGES)?;
+        fs::rename(new.join("apt/cache/archives"), folder)?;
+        fs::remove_dir_all(&new)?;
+    }
+    let mut files = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "deb"));
+    files.sort();
+    Ok(files)
+}
