@@ -226,3 +226,49 @@ pub fn refusal(code: &str, detail: &str) -> Reason {
         _ => Reason::Error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redis::parse_redis_value;
+
+    /// Asks three questions of a server that says this in small pieces and closes the connection.
+    async fn ask(says: &'static [u8]) -> Result<Vec<Value>, Reason> {
+        let (ours, theirs) = tokio::io::duplex(3);
+        let (mut asked, mut said) = tokio::io::split(theirs);
+        tokio::spawn(async move { tokio::io::copy(&mut asked, &mut tokio::io::sink()).await });
+        tokio::spawn(async move {
+            said.write_all(says).await?;
+            said.shutdown().await
+        });
+        let allowance = Allowance::new(0);
+        let stream: Box<dyn Stream> = Box::new(ours);
+        let stream = Bounded::new(net::read_ahead(stream), allowance.clone());
+        let mut questions = Pipeline::new();
+        questions.cmd("INFO").arg("ALL").cmd("DBSIZE").cmd("PING");
+        Open { stream, allowance, parser: Parser::new() }.ask(&questions, 64).await
+    }
+
+    #[tokio::test]
+    async fn answers_come_in_any_pieces() {
+        let expected: Vec<Value> = [&b"$8\r\nab\r\ncd\r\n\r\n"[..], b":-7\r\n", b"-NOPERM no such right\r\n"]
+            .map(|reply| parse_redis_value(reply).expect("a reply"))
+            .into();
+        assert_eq!(ask(b"$8\r\nab\r\ncd\r\n\r\n:-7\r\n-NOPERM no such right\r\n").await, Ok(expected));
+    }
+
+    #[tokio::test]
+    async fn why_there_are_no_answers() {
+        for (says, reason) in [
+            (&b""[..], Reason::Closed),
+            (b":1\r\n:2\r\n:3", Reason::Closed),
+            (b"-ERR unknown command\r\n", Reason::Closed),
+            (b"-ERR max number of clients reached\r\n", Reason::Full),
+            (b"-DENIED Redis is running in protected mode\r\n", Reason::Denied),
+            (b":1\r\n?\r\n:3\r\n", Reason::Malformed),
+            (b":1\r\n$60\r\n0123456789012345678901234567890123456789012345678901234567890\r\n", Reason::Malformed),
+        ] {
+            assert_eq!(ask(says).await, Err(reason), "{}", String::from_utf8_lossy(says));
+        }
+    }
+}
