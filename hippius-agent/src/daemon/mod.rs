@@ -127,8 +127,9 @@ pub fn run(config: Config, options: Options) -> Result<(), DaemonError> {
     ended
 }
 
+/// Everything that waits runs on the main thread: there is little of it, and it is woken often.
 fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).max_blocking_threads(4).enable_all().build()
+    tokio::runtime::Builder::new_current_thread().max_blocking_threads(4).enable_all().build()
 }
 
 type Serving = (Server, Arc<AgentMetrics>, Recorder, Readiness, Arc<Overview>);

@@ -29,6 +29,20 @@ pub struct Draft {
     values: Vec<f64>,
     /// End of their labels.
     read: usize,
+    /// Steps that were added as a set.
+    blocks: Vec<Block>,
+    /// How many of the sets were added again.
+    again: usize,
+}
+
+/// A set of families among the steps.
+#[derive(Debug)]
+struct Block {
+    /// The first of its steps.
+    start: usize,
+    shape: Arc<Shape>,
+    /// Where the labels of its last step end.
+    end: usize,
 }
 
 #[derive(Debug)]
@@ -61,6 +75,25 @@ impl Draft {
 
     /// Adds everything of `other`.
     pub fn extend(&mut self, other: &Families) {
+        let start = self.values.len();
+        let same = |block: &&Block| block.start == start && Arc::ptr_eq(&block.shape, other.shape());
+        if self.made.is_some()
+            && let Some(block) = self.blocks.get(self.again).filter(same)
+        {
+            self.values.extend_from_slice(other.values());
+            self.read = block.end;
+        } else {
+            self.extend_one_by_one(other);
+            let block = Block { start, shape: Arc::clone(other.shape()), end: self.read };
+            match self.blocks.get_mut(self.again) {
+                Some(before) => *before = block,
+                None => self.blocks.push(block),
+            }
+        }
+        self.again += 1;
+    }
+
+    fn extend_one_by_one(&mut self, other: &Families) {
         for family in other.iter() {
             for (suffix, labels, value) in family.samples() {
                 self.step(family.spec(), suffix, true, &[labels], value);
@@ -90,9 +123,11 @@ impl Draft {
         if self.made.is_none() {
             self.steps.clear();
             self.labels.clear();
+            self.blocks.clear();
         }
         self.values.clear();
         self.read = 0;
+        self.again = 0;
     }
 
     fn step(&mut self, spec: &'static Spec, suffix: &'static str, printed: bool, labels: &[&str], value: f64) {
@@ -119,6 +154,7 @@ impl Draft {
         self.made = None;
         self.steps.truncate(self.values.len());
         self.labels.truncate(self.read);
+        self.blocks.truncate(self.again);
     }
 }
 
@@ -264,6 +300,54 @@ mod tests {
                 new.add_part(spec, suffix, labels, value);
             }
             assert_eq!(lines(&used.finish()), lines(&new.finish()), "{round}");
+        }
+    }
+
+    #[test]
+    fn sets_that_are_added_again_change_nothing() {
+        let set = |labels: &[&str], value: f64| {
+            let mut draft = Draft::default();
+            labels.iter().for_each(|label| draft.add(&KEYS, &["db0", label], value));
+            draft.finish()
+        };
+        let (none, one, two, other) = (set(&[], 1.0), set(&["a"], 2.0), set(&["a", "b"], 3.0), set(&["c", "d"], 4.0));
+        let mut newer = Draft::default();
+        newer.extend(&two);
+        newer.finish();
+        newer.add_part(&KEYS, "", &["db0", "a"], 5.0);
+        newer.add_part(&KEYS, "", &["db0", "b"], 6.0);
+        let rounds: [&[&Families]; 12] = [
+            &[&one, &two, &other],
+            &[&one, &two, &other],
+            &[&one, &other],
+            &[&one, &other, &two],
+            &[&none, &one, &other, &two],
+            &[&two, &other],
+            &[&other, &two],
+            &[&two],
+            &[&two, &two],
+            &[&newer.finish(), &two],
+            &[],
+            &[&one, &two, &other],
+        ];
+        let mut used = Draft::default();
+        for (round, sets) in rounds.iter().enumerate() {
+            for up_at in [0, sets.len(), 1] {
+                let mut new = Draft::default();
+                for (place, set) in sets.iter().enumerate() {
+                    if place == up_at {
+                        used.add(&UP, &[], 1.0);
+                        new.add(&UP, &[], 1.0);
+                    }
+                    used.extend(set);
+                    set.iter().for_each(|family| {
+                        family.samples().for_each(|(suffix, labels, value)| {
+                            new.step(family.spec(), suffix, true, &[labels], value);
+                        });
+                    });
+                }
+                assert_eq!(lines(&used.finish()), lines(&new.finish()), "{round} {up_at}");
+            }
         }
     }
 

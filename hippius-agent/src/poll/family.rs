@@ -139,6 +139,14 @@ impl Families {
         Self { shape, values, printed: OnceLock::new() }
     }
 
+    pub(super) fn shape(&self) -> &Arc<Shape> {
+        &self.shape
+    }
+
+    pub(super) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
     /// The families, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = Family<'_>> {
         (0..self.shape.list.len()).filter_map(|index| self.get(index))

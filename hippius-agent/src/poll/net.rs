@@ -9,8 +9,8 @@ use rustls::pki_types::ServerName;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -59,40 +59,22 @@ pub fn tls_config(files: &TlsFiles) -> Result<Arc<ClientConfig>, Reason> {
 
 /// Bytes that may still be read from a stream. Whoever asks sets it anew before each question.
 #[derive(Debug, Clone)]
-pub struct Allowance {
-    left: Arc<AtomicU64>,
-    ended: Arc<AtomicBool>,
-    first: Arc<Mutex<Vec<u8>>>,
-}
-
-/// How much of a stream's beginning is kept.
-const FIRST_BYTES: usize = 128;
+pub struct Allowance(Arc<AtomicU64>);
 
 impl Allowance {
     /// For answers of this size.
     pub fn new(bytes: u64) -> Self {
-        Self { left: Arc::new(AtomicU64::new(bytes)), ended: Arc::default(), first: Arc::default() }
+        Self(Arc::new(AtomicU64::new(bytes)))
     }
 
     /// Allows this many bytes from now on.
     pub fn set(&self, bytes: u64) {
-        self.left.store(bytes, Ordering::Relaxed);
+        self.0.store(bytes, Ordering::Relaxed);
     }
 
     /// Whether an answer was longer than it may be.
     pub fn is_spent(&self) -> bool {
-        self.left.load(Ordering::Relaxed) == 0
-    }
-
-    /// The first bytes that came: a server that has no connection left says so unasked, and a client library that has
-    /// asked nothing yet throws that away.
-    pub fn first_bytes(&self) -> Vec<u8> {
-        self.first.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Whether the other side closed the stream, or it broke.
-    pub fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) == 0
     }
 }
 
@@ -115,20 +97,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
         let before = out.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, out);
         let read = (out.filled().len() - before) as u64;
-        let came = out.filled().get(before..).unwrap_or_default();
-        let mut first = self.left.first.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = FIRST_BYTES.saturating_sub(first.len()).min(came.len());
-        first.extend_from_slice(came.get(..room).unwrap_or_default());
-        drop(first);
-        let left = self.left.left.load(Ordering::Relaxed);
+        let left = self.left.0.load(Ordering::Relaxed);
         if read > left || (left == 0 && read > 0) {
             self.left.set(0);
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is too long")));
         }
         self.left.set(left - read);
-        if matches!(polled, Poll::Ready(_)) && read == 0 {
-            self.left.ended.store(true, Ordering::Relaxed);
-        }
         polled
     }
 }

@@ -60,6 +60,11 @@ impl Reason {
         Self::Error,
     ];
 
+    /// This, or where it says nothing of its own, `other`.
+    pub fn or(self, other: Self) -> Self {
+        if self == Self::Error { other } else { self }
+    }
+
     /// Label value.
     pub fn as_str(self) -> &'static str {
         match self {

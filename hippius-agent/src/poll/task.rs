@@ -19,7 +19,8 @@ pub async fn run<S: Source>(mut source: S, target: Arc<Target>, pace: Pace, mut 
         let now = SystemTime::now();
         let polled = tokio::time::timeout(pace.timeout, source.poll(now, &mut draft));
         let answer = polled.await.unwrap_or(Err(Reason::Timeout));
-        let took = started.elapsed();
+        let ended = Instant::now();
+        let took = ended - started;
         match answer {
             Ok(()) => {
                 if failures > 0 {
@@ -28,8 +29,8 @@ pub async fn run<S: Source>(mut source: S, target: Arc<Target>, pace: Pace, mut 
                 failures = 0;
                 state.status.count(took, now, None);
                 state.values = Arc::new(draft.finish());
-                succeeded = Some(Instant::now());
-                state.values_until = Some(Instant::now() + fresh(&pace));
+                succeeded = Some(ended);
+                state.values_until = Some(ended + fresh(&pace));
             }
             Err(reason) => {
                 draft.clear();
@@ -40,13 +41,13 @@ pub async fn run<S: Source>(mut source: S, target: Arc<Target>, pace: Pace, mut 
                 failures += 1;
                 state.status.count(took, now, Some(reason));
                 state.values_until = succeeded.map(|at| at + pace.stale);
-                if state.values_until.is_some_and(|until| Instant::now() > until) {
+                if state.values_until.is_some_and(|until| ended > until) {
                     state.values = Arc::default();
                 }
             }
         }
         publish(&source, &target, &mut state, &mut always);
-        begin = next(&pace, failures, begin, Instant::now(), random());
+        begin = next(&pace, failures, begin, ended, random());
         tokio::time::sleep_until(begin.into()).await;
     }
 }

@@ -9,8 +9,8 @@ use super::together::{self, Reading};
 use crate::poll::family::Families;
 use crate::poll::net::Allowance;
 use crate::poll::source::Reason;
+use ahash::AHashMap;
 use futures_core::Stream as _;
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
@@ -30,7 +30,7 @@ pub struct Session {
     /// Schema of `pg_stat_statements`, quoted, where it is installed.
     statements_schema: Option<String>,
     /// The SQL of queries by their collectors, made for this server; `None` where it has nothing of the kind.
-    texts: HashMap<&'static str, Option<String>>,
+    texts: AHashMap<&'static str, Option<String>>,
     /// Whether it takes several queries in one message.
     takes_several: bool,
     /// The last such message.
@@ -60,7 +60,7 @@ impl Session {
             limits,
             major: OLDEST,
             statements_schema: None,
-            texts: HashMap::new(),
+            texts: AHashMap::new(),
             takes_several: true,
             message: String::new(),
             drafts: Drafts::default(),

@@ -37,10 +37,9 @@ static PLACES: LazyLock<AHashMap<&str, Vec<usize>>> = LazyLock::new(|| {
     places
 });
 
-/// What a field of this name becomes, each with its place in [`FIELDS`].
-pub fn named(name: &str) -> impl Iterator<Item = (usize, &'static Field)> {
-    let places = PLACES.get(name).map(Vec::as_slice).unwrap_or_default();
-    places.iter().filter_map(|&place| Some((place, FIELDS.get(place)?)))
+/// Places in [`FIELDS`] of what a field of this name becomes.
+pub fn places(name: &str) -> &'static [usize] {
+    PLACES.get(name).map(Vec::as_slice).unwrap_or_default()
 }
 
 #[rustfmt::skip]

@@ -3,6 +3,8 @@
 //! Format: lines of `name:value` ended by CRLF, sections after `#`
 //! (<https://redis.io/docs/latest/commands/info/>).
 
+use super::fields;
+use super::outline::{Line, Outline};
 use std::cell::Cell;
 
 /// Commands with their own series. Redis 8 has about 400 with sub-commands; modules add some.
@@ -17,12 +19,14 @@ const ORDINARY_FIELDS: usize = 256;
 const MOST_QUANTILES: usize = 8;
 
 /// What `INFO` says.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Info<'a> {
-    /// Name and value, in the order of the reply.
-    fields: Vec<(&'a str, &'a str)>,
+    /// Those that are no list, in the order of the reply.
+    pub fields: Vec<Field<'a>>,
     /// Where the field stands that was asked for last. Mostly the next one comes soon after it.
     cursor: Cell<usize>,
+    /// The same for commands.
+    command_cursor: Cell<usize>,
     /// From `cmdstat_…`.
     pub commands: Vec<Command<'a>>,
     /// From `errorstat_…`: the error's first word and how often it was given.
@@ -33,6 +37,26 @@ pub struct Info<'a> {
     pub slaves: Vec<Slave<'a>>,
     /// From `dbN`.
     pub databases: Vec<Database<'a>>,
+}
+
+/// A field that is no list.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Field<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its text.
+    pub value: &'a str,
+    /// What it means.
+    pub meaning: Meaning,
+}
+
+/// What a field means for the families.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Meaning {
+    /// Places in [`FIELDS`](fields::FIELDS); mostly one, or none.
+    pub places: &'static [usize],
+    /// The number, where there is a place for it.
+    pub number: Option<f64>,
 }
 
 /// How often a command ran, and for how long.
@@ -81,26 +105,29 @@ pub struct Database<'a> {
 impl<'a> Info<'a> {
     /// Reads a reply; lines that are not understood are left out. `None` where it is no reply to `INFO` at all.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let info = Self::parse_part(text);
+        Self::parse_like(text, &mut Outline::default())
+    }
+
+    /// The same, quicker where `outline` is that of a reply of the same server. Then it is that of this one.
+    pub fn parse_like(text: &'a str, outline: &mut Outline) -> Option<Self> {
+        let info = Self::parse_part_like(text, outline);
         info.field("redis_version").is_some().then_some(info)
     }
 
     /// Reads a reply that was asked for single sections.
     pub fn parse_part(text: &'a str) -> Self {
-        let mut info = Self { fields: Vec::with_capacity(ORDINARY_FIELDS), ..Self::default() };
-        let mut rest = text;
-        while !rest.is_empty() {
-            let (line, after) = cut(rest, b'\n').unwrap_or((rest, ""));
-            rest = after;
-            let Some((name, value)) = cut(line, b':').filter(|_| !line.starts_with('#')) else { continue };
-            info.line(name, value.strip_suffix('\r').unwrap_or(value));
-        }
-        info
+        Self::parse_part_like(text, &mut Outline::default())
     }
 
-    /// Names and values of the fields that are no list, in the order of the reply.
-    pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.fields.iter().copied()
+    /// The same with an outline.
+    pub(super) fn parse_part_like(text: &'a str, outline: &mut Outline) -> Self {
+        let mut info = Self { fields: Vec::with_capacity(ORDINARY_FIELDS), ..Self::default() };
+        outline.read(text, |line, known| match known {
+            Some(Line::Empty) => Line::Empty,
+            Some(Line::Field { name, meaning }) => info.known_field(line, name, meaning),
+            Some(Line::Other) | None => info.line(line),
+        });
+        info
     }
 
     /// The text of a field.
@@ -114,19 +141,18 @@ impl<'a> Info<'a> {
     }
 
     fn field(&self, name: &str) -> Option<&'a str> {
-        let (before, after) = self.fields.split_at_checked(self.cursor.get())?;
-        let found = after.iter().chain(before).position(|(known, _)| *known == name)?;
-        let at = (before.len() + found) % self.fields.len().max(1);
-        self.cursor.set(at);
-        self.fields.get(at).map(|(_, value)| *value)
+        find(&self.fields, &self.cursor, |field| field.name == name).map(|field| field.value)
     }
 
-    fn line(&mut self, name: &'a str, value: &'a str) {
-        // Most are plain, and begin otherwise.
-        let plain = !matches!(name.as_bytes().first(), Some(b'c' | b'e' | b'l' | b's' | b'd'));
-        if plain {
-            self.field_line(name, value);
-        } else if let Some(command) = name.strip_prefix("cmdstat_") {
+    /// The statistics of a command.
+    pub fn command(&self, name: &str) -> Option<&Command<'a>> {
+        find(&self.commands, &self.command_cursor, |command| command.name == name)
+    }
+
+    /// Reads a line, without its end.
+    fn line(&mut self, line: &'a str) -> Line {
+        let Some((name, value)) = cut(line, b':').filter(|_| !line.starts_with('#')) else { return Line::Empty };
+        if let Some(command) = name.strip_prefix("cmdstat_") {
             push(&mut self.commands, MOST_COMMANDS, Command::parse(command, value));
         } else if let Some(error) = name.strip_prefix("errorstat_") {
             push(&mut self.errors, MOST_ERRORS, part(value, "count").and_then(number).map(|count| (error, count)));
@@ -142,13 +168,26 @@ impl<'a> Info<'a> {
         } else if is_numbered(name, "db") {
             push(&mut self.databases, MOST_DATABASES, Database::parse(name, value));
         } else {
-            self.field_line(name, value);
+            let places = fields::places(name);
+            let number = if places.is_empty() { None } else { number(value) };
+            let meaning = Meaning { places, number };
+            self.push_field(Field { name, value, meaning });
+            return Line::Field { name: name.len(), meaning };
         }
+        Line::Other
     }
 
-    fn field_line(&mut self, name: &'a str, value: &'a str) {
+    /// A line that is a field, whose name has this length, and means what it meant.
+    fn known_field(&mut self, line: &'a str, name: usize, meaning: Meaning) -> Line {
+        if let (Some(name), Some(value)) = (line.get(..name), line.get(name + 1..)) {
+            self.push_field(Field { name, value, meaning });
+        }
+        Line::Field { name, meaning }
+    }
+
+    fn push_field(&mut self, field: Field<'a>) {
         if self.fields.len() < MOST_FIELDS {
-            self.fields.push((name, value));
+            self.fields.push(field);
         }
     }
 }
@@ -190,6 +229,14 @@ fn push<T>(list: &mut Vec<T>, most: usize, item: Option<T>) {
     if list.len() < most {
         list.extend(item);
     }
+}
+
+/// The first item that is meant at `cursor` or, in a circle, behind it. What is looked for next mostly comes soon.
+fn find<'l, T>(list: &'l [T], cursor: &Cell<usize>, is_meant: impl Fn(&T) -> bool) -> Option<&'l T> {
+    let (before, after) = list.split_at_checked(cursor.get())?;
+    let found = after.iter().chain(before).position(is_meant)?;
+    cursor.set((before.len() + found) % list.len());
+    list.get(cursor.get())
 }
 
 /// The value of `key` in `a=1,b=2`.

@@ -1,19 +1,22 @@
 //! One connection to a Redis server.
 //!
-//! The client library frames requests and replies; the socket below it is ours, so that names are looked up without the
-//! runtime's threads, and no reply can be longer than what was asked for.
+//! The client library packs requests and reads replies; the socket below it is ours, so that names are looked up without
+//! the runtime's threads, no reply can be longer than what was asked for, and whoever asks reads the answers itself.
 
+use super::refused;
 use crate::config::RedisTarget;
 use crate::poll::net::{self, Allowance, Bounded, Stream};
 use crate::poll::resolve::Resolver;
 use crate::poll::source::Reason;
-use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisConnectionInfo,
-    RedisError, Value,
+    Cmd, ConnectionAddr, IntoConnectionInfo, Parser, Pipeline, RedisConnectionInfo, RedisError, RedisResult, Value,
 };
+use std::future::poll_fn;
+use std::io::{self, Read};
 use std::path::PathBuf;
-use tokio::task::AbortHandle;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWriteExt as _, BufReader, ReadBuf};
 
 /// Replies to `AUTH` and `SELECT`.
 const GREETING_BYTES: u64 = 16 * 1024;
@@ -33,15 +36,10 @@ enum Address {
 }
 
 struct Open {
-    connection: MultiplexedConnection,
+    stream: Bounded<BufReader<Box<dyn Stream>>>,
     allowance: Allowance,
-    driver: AbortHandle,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
+    /// Keeps what has come of a reply that is not whole yet.
+    parser: Parser,
 }
 
 impl Link {
@@ -57,8 +55,7 @@ impl Link {
                 // The type is not exhaustive; the library's URLs give these three.
                 _ => Address::Unix(PathBuf::new()),
             };
-            // Without naming the library to the server: that is one more command that the user must be allowed.
-            let settings = info.redis_settings().clone().set_skip_set_lib_name().set_protocol(ProtocolVersion::RESP2);
+            let settings = info.redis_settings().clone();
             let settings = match &config.password {
                 Some(password) => settings.set_password(password.expose()),
                 None => settings,
@@ -78,30 +75,19 @@ impl Link {
         self.open = None;
     }
 
-    /// Sends `questions` and gives one answer to each, at most `bytes` long in all. An answer may be an error.
+    /// Sends `questions` and gives one answer to each, at most `bytes` long in all. An answer may be an error. Where
+    /// that fails or is given up, the connection is gone, too: answers could come that nobody waits for.
     pub async fn ask(&mut self, questions: &Pipeline, bytes: u64) -> Result<Vec<Value>, Reason> {
-        if self.open.is_none() {
-            self.open = Some(self.connect().await?);
-        }
-        let Some(open) = &mut self.open else { return Err(Reason::Connect) };
-        open.allowance.set(bytes);
-        let asked = questions.len();
-        let answers = open.connection.send_packed_commands(questions, 0, asked).await;
-        let (too_long, ended) = (open.allowance.is_spent(), open.allowance.has_ended());
-        match answers {
-            Ok(answers) if answers.len() == asked => Ok(answers),
-            Ok(_) => Err(Reason::Malformed),
-            Err(_) if too_long => Err(Reason::Malformed),
-            Err(error) => match reason(&error) {
-                Reason::Closed if ended => Err(unasked(&open.allowance)),
-                // The library gave up, and not because the stream ended: it could not read what came.
-                Reason::Closed if !ended => Err(Reason::Malformed),
-                reason => Err(reason),
-            },
-        }
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => self.connect().await?,
+        };
+        let answers = open.ask(questions, bytes).await?;
+        self.open = Some(open);
+        Ok(answers)
     }
 
-    async fn connect(&self) -> Result<Open, Reason> {
+    async fn connect(&mut self) -> Result<Open, Reason> {
         let (address, settings) = self.place.as_ref().ok_or(Reason::Connect)?;
         let stream: Box<dyn Stream> = match address {
             Address::Tcp(resolver) => Box::new(net::tcp(resolver).await?),
@@ -113,27 +99,118 @@ impl Link {
         };
         let allowance = Allowance::new(GREETING_BYTES);
         let stream = Bounded::new(net::read_ahead(stream), allowance.clone());
-        // The poll as a whole has a time limit.
-        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-        let opened = MultiplexedConnection::new_with_config(settings, stream, config).await;
-        let (connection, driver) = opened.map_err(|error| match reason(&error) {
-            Reason::Closed => unasked(&allowance),
-            reason => reason,
-        })?;
-        Ok(Open { connection, allowance, driver: tokio::spawn(driver).abort_handle() })
+        let mut open = Open { stream, allowance, parser: Parser::new() };
+        open.greet(settings).await?;
+        Ok(open)
     }
 }
 
-/// Why the server closed the connection: what it said first, where that is a refusal.
-fn unasked(allowance: &Allowance) -> Reason {
-    let first = allowance.first_bytes();
-    let text = String::from_utf8_lossy(&first);
-    let Some(refused) = text.strip_prefix('-') else { return Reason::Closed };
-    let (code, detail) = refused.split_once(' ').unwrap_or((refused, ""));
-    match refusal(code, detail) {
-        Reason::Error => Reason::Closed,
-        reason => reason,
+impl Open {
+    /// Logs in and goes to the database. Nothing else is said: that would be one more command that the user must be
+    /// allowed.
+    async fn greet(&mut self, settings: &RedisConnectionInfo) -> Result<(), Reason> {
+        if let Some(password) = settings.password() {
+            let mut answer = self.ask_one(log_in(settings.username(), password)).await?;
+            // Redis 5 and older know no users.
+            if settings.username().is_some() && is_refused_for(&answer, "wrong number of arguments") {
+                answer = self.ask_one(log_in(None, password)).await?;
+            }
+            match answer {
+                Value::Okay => {}
+                Value::ServerError(error) => return Err(refused(&error).or(Reason::Auth)),
+                _ => return Err(Reason::Malformed),
+            }
+        }
+        if settings.db() == 0 {
+            return Ok(());
+        }
+        let mut select = redis::cmd("SELECT");
+        select.arg(settings.db());
+        match self.ask_one(select).await? {
+            Value::Okay => Ok(()),
+            Value::ServerError(error) => Err(refused(&error)),
+            _ => Err(Reason::Malformed),
+        }
     }
+
+    async fn ask_one(&mut self, question: Cmd) -> Result<Value, Reason> {
+        let mut questions = Pipeline::new();
+        questions.add_command(question);
+        self.ask(&questions, GREETING_BYTES).await?.pop().ok_or(Reason::Malformed)
+    }
+
+    async fn ask(&mut self, questions: &Pipeline, bytes: u64) -> Result<Vec<Value>, Reason> {
+        self.allowance.set(bytes);
+        // A server that has closed the connection has said why before, and that can still be read.
+        let _ = self.send(&questions.get_packed_pipeline()).await;
+        let mut answers = Vec::with_capacity(questions.len());
+        while answers.len() < questions.len() {
+            match self.answer().await {
+                Ok(answer) => answers.push(answer),
+                Err(error) => return Err(self.reason(&error, answers.first())),
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
+    }
+
+    /// The next reply. The parser reads as from a file, and goes on where it was when there is more.
+    async fn answer(&mut self) -> RedisResult<Value> {
+        let Self { stream, parser, .. } = self;
+        poll_fn(|context| {
+            let mut come = Come { stream, context, was_all: false };
+            let answer = parser.parse_value(&mut come);
+            if come.was_all { Poll::Pending } else { Poll::Ready(answer) }
+        })
+        .await
+    }
+
+    /// Why there are no more answers than those of which `first` is the first.
+    fn reason(&self, error: &RedisError, first: Option<&Value>) -> Reason {
+        if self.allowance.is_spent() || !error.is_io_error() {
+            return Reason::Malformed;
+        }
+        match first {
+            // A server that lets nobody in says so unasked, and closes the connection.
+            Some(Value::ServerError(error)) => refused(error).or(Reason::Closed),
+            _ => Reason::Closed,
+        }
+    }
+}
+
+/// What has come on a stream, for readers that cannot wait.
+struct Come<'s, 'c, 'w, S> {
+    stream: &'s mut S,
+    context: &'c mut Context<'w>,
+    /// Whether more was asked for; the context's task is woken when there is some.
+    was_all: bool,
+}
+
+impl<S: AsyncRead + Unpin> Read for Come<'_, '_, '_, S> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut out = ReadBuf::new(out);
+        match Pin::new(&mut *self.stream).poll_read(self.context, &mut out) {
+            Poll::Ready(read) => read.map(|()| out.filled().len()),
+            Poll::Pending => {
+                self.was_all = true;
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        }
+    }
+}
+
+fn log_in(user: Option<&str>, password: &str) -> Cmd {
+    let mut command = redis::cmd("AUTH");
+    command.arg(user).arg(password);
+    command
+}
+
+fn is_refused_for(answer: &Value, words: &str) -> bool {
+    matches!(answer, Value::ServerError(error) if error.details().is_some_and(|details| details.contains(words)))
 }
 
 /// What a refusal means; nothing else of its text is used.
@@ -150,15 +227,48 @@ pub fn refusal(code: &str, detail: &str) -> Reason {
     }
 }
 
-fn reason(error: &RedisError) -> Reason {
-    let by_code = refusal(error.code().unwrap_or_default(), error.detail().unwrap_or_default());
-    match error.kind() {
-        _ if by_code != Reason::Error => by_code,
-        redis::ErrorKind::AuthenticationFailed => Reason::Auth,
-        redis::ErrorKind::Parse | redis::ErrorKind::UnexpectedReturnType => Reason::Malformed,
-        _ if error.is_timeout() => Reason::Timeout,
-        _ if error.code().is_some() => Reason::Error,
-        _ if error.is_connection_refusal() => Reason::Connect,
-        _ => Reason::Closed,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redis::parse_redis_value;
+
+    /// Asks three questions of a server that says this in small pieces and closes the connection.
+    async fn ask(says: &'static [u8]) -> Result<Vec<Value>, Reason> {
+        let (ours, theirs) = tokio::io::duplex(3);
+        let (mut asked, mut said) = tokio::io::split(theirs);
+        tokio::spawn(async move { tokio::io::copy(&mut asked, &mut tokio::io::sink()).await });
+        tokio::spawn(async move {
+            said.write_all(says).await?;
+            said.shutdown().await
+        });
+        let allowance = Allowance::new(0);
+        let stream: Box<dyn Stream> = Box::new(ours);
+        let stream = Bounded::new(net::read_ahead(stream), allowance.clone());
+        let mut questions = Pipeline::new();
+        questions.cmd("INFO").arg("ALL").cmd("DBSIZE").cmd("PING");
+        Open { stream, allowance, parser: Parser::new() }.ask(&questions, 64).await
+    }
+
+    #[tokio::test]
+    async fn answers_come_in_any_pieces() {
+        let expected: Vec<Value> = [&b"$8\r\nab\r\ncd\r\n\r\n"[..], b":-7\r\n", b"-NOPERM no such right\r\n"]
+            .map(|reply| parse_redis_value(reply).expect("a reply"))
+            .into();
+        assert_eq!(ask(b"$8\r\nab\r\ncd\r\n\r\n:-7\r\n-NOPERM no such right\r\n").await, Ok(expected));
+    }
+
+    #[tokio::test]
+    async fn why_there_are_no_answers() {
+        for (says, reason) in [
+            (&b""[..], Reason::Closed),
+            (b":1\r\n:2\r\n:3", Reason::Closed),
+            (b"-ERR unknown command\r\n", Reason::Closed),
+            (b"-ERR max number of clients reached\r\n", Reason::Full),
+            (b"-DENIED Redis is running in protected mode\r\n", Reason::Denied),
+            (b":1\r\n?\r\n:3\r\n", Reason::Malformed),
+            (b":1\r\n$60\r\n0123456789012345678901234567890123456789012345678901234567890\r\n", Reason::Malformed),
+        ] {
+            assert_eq!(ask(says).await, Err(reason), "{}", String::from_utf8_lossy(says));
+        }
     }
 }

@@ -13,6 +13,7 @@ pub mod probe;
 mod ages;
 mod families;
 mod link;
+mod outline;
 mod profile;
 mod questions;
 mod step;
@@ -28,6 +29,7 @@ use crate::config::RedisTarget;
 use crate::version;
 use info::Info;
 use link::{Link, refusal};
+use outline::Outline;
 use questions::{Answers, Extras};
 use std::borrow::Cow;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -72,6 +74,7 @@ pub struct Redis {
     link: Link,
     watched: Vec<Watched>,
     extras: Extras,
+    outline: Outline,
     settings: Option<Settings>,
     /// Start of the server by its run id: computed once, so that it does not waver by a second.
     started: Option<(String, f64)>,
@@ -108,6 +111,7 @@ impl Redis {
             watched: watched::of(config, link.db()),
             link,
             extras: Extras::default(),
+            outline: Outline::default(),
             settings: None,
             started: None,
             sweep_interval: config.sweep.interval,
@@ -195,7 +199,7 @@ impl Source for Redis {
         // The check alone is much faster than the search for what is no text, of which there is hardly ever any.
         let text =
             std::str::from_utf8(&answers.info).map_or_else(|_| String::from_utf8_lossy(&answers.info), Cow::Borrowed);
-        let info = Info::parse(&text).ok_or(Reason::Malformed)?;
+        let info = Info::parse_like(&text, &mut self.outline).ok_or(Reason::Malformed)?;
         self.extras.learn(&info);
 
         self.add_settings(out, &answers);

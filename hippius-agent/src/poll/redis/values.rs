@@ -1,10 +1,9 @@
 //! From what the server says to families.
 
 use super::families as f;
-use super::fields::{self, FIELDS};
-use super::info::{Command, Info, number};
+use super::fields::FIELDS;
+use super::info::{Command, Info, Meaning};
 use crate::poll::draft::Draft;
-use std::collections::HashMap;
 
 /// Redis' default number of databases is 16; more than this are not padded.
 const MOST_DATABASES: u64 = 256;
@@ -13,10 +12,10 @@ const MOST_DATABASES: u64 = 256;
 pub fn add_info(out: &mut Draft, info: &Info<'_>, start_time: f64, databases: Option<u64>) {
     // A field that comes twice is none the second time: a family has one sample without labels.
     let mut told = vec![false; FIELDS.len()];
-    for (name, value) in info.fields() {
-        for (place, field) in fields::named(name) {
+    for &Meaning { places, number } in info.fields.iter().map(|field| &field.meaning) {
+        for &place in places {
             let told = told.get_mut(place).is_none_or(|told| std::mem::replace(told, true));
-            if !told && let Some(number) = number(value) {
+            if !told && let (Some(field), Some(number)) = (FIELDS.get(place), number) {
                 out.add(&field.spec, &[], number * field.scale);
             }
         }
@@ -52,12 +51,11 @@ fn add_commands(out: &mut Draft, info: &Info<'_>) {
             }
         }
     }
-    let commands: HashMap<&str, &Command<'_>> = info.commands.iter().map(|command| (command.name, command)).collect();
     for (name, quantiles) in &info.latencies {
         for (quantile, usec) in quantiles {
             out.add(&f::LATENCY_PERCENTILES, &[name, quantile], *usec);
         }
-        if let Some(command) = commands.get(name) {
+        if let Some(command) = info.command(name) {
             out.add_part(&f::LATENCY_PERCENTILES, "_sum", &[name], command.usec);
             out.add_part(&f::LATENCY_PERCENTILES, "_count", &[name], command.calls);
         }
