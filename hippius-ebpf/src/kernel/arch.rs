@@ -76,7 +76,6 @@ impl Registers for X86_64 {
 }
 
 /// arch/arm64/include/asm/ptrace.h (`user_regs` first, then `orig_x0` and `syscallno`), include/uapi/asm-generic/unistd.h.
-/// Written against these; it was never run.
 struct Aarch64;
 
 impl Registers for Aarch64 {

@@ -1,6 +1,6 @@
 //! Three Redis servers and one Postgres polled by one agent, beside the four exporters that it takes the place of.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use hippius_tests::agent::Agent;
@@ -15,7 +15,7 @@ use hippius_tests::{polled, proc};
 
 use crate::Effort;
 use crate::pages::{SCRAPES, hammer, mib, settled};
-use crate::postgres::{PACE, cpu_s, used};
+use crate::postgres::{PACE, used};
 use crate::redis_server::exporter;
 use crate::report::Row;
 
@@ -44,7 +44,6 @@ pub fn together(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
 
     let without = Agent::start(Config::new().text(), workdir)?;
     let alone_bytes = settled(&without)?;
-    let idle_s = cpu_s(&without, Duration::from_secs(5))? / 5.0;
     drop(without);
     let agent = Agent::start(config("", "").text(), workdir)?;
     let with_bytes = settled(&agent)?;
@@ -54,10 +53,12 @@ pub fn together(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
     let (scraping_s, whole_times) = hammer(&[agent.pid()], &[format!("{} /metrics", agent.address())])?;
     drop(agent);
     let agent = Agent::start(config("interval_ms = 250\njitter_ms = 0\n", PACE).text(), workdir)?;
+    let without = Agent::start(Config::new().text(), workdir)?;
     settled(&agent)?;
+    settled(&without)?;
     let polling_s =
-        (0..effort.rounds.min(POLLING_ROUNDS)).map(|_| polling(&agent, idle_s)).collect::<Result<Vec<_>>>()?;
-    drop(agent);
+        (0..effort.rounds.min(POLLING_ROUNDS)).map(|_| polling(&agent, &without)).collect::<Result<Vec<_>>>()?;
+    drop((agent, without));
 
     let exporters: Vec<(Process, u16)> =
         servers.iter().map(|redis| exporter(redis, workdir, &[])).collect::<Result<_>>()?;
@@ -105,15 +106,16 @@ pub fn together(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
     ])
 }
 
-/// Processor time of 100 polls of each target, without what an agent takes that polls nothing.
-fn polling(agent: &Agent, idle_s: f64) -> Result<f64> {
+/// Processor time of 100 polls of each target, without what an agent takes that polls nothing and runs beside it: what
+/// any agent does in 25 s is about as much as the polls, and wavers as the machine does.
+fn polling(agent: &Agent, without: &Agent) -> Result<f64> {
     let polls = || -> Result<f64> {
         TARGETS.iter().map(|(name, polls)| Ok(polled::page(agent, name)?.1.sum_f64(polls, &[]))).sum()
     };
-    let (first, start) = (polls()?, Instant::now());
-    let busy_s = cpu_s(agent, Duration::from_millis(250) * SCRAPES)?;
-    let idle_s = idle_s * start.elapsed().as_secs_f64();
+    let (first, busy_ns, idle_ns) = (polls()?, agent.cpu_ns()?, without.cpu_ns()?);
+    std::thread::sleep(Duration::from_millis(250) * SCRAPES);
+    let (busy_ns, idle_ns) = (agent.cpu_ns()? - busy_ns, without.cpu_ns()? - idle_ns);
     let of_each = (polls()? - first) / TARGETS.len() as f64;
     ensure!(of_each > 0.0, "no polls");
-    Ok((busy_s - idle_s).max(0.0) * f64::from(SCRAPES) / of_each)
+    Ok(busy_ns.saturating_sub(idle_ns) as f64 / 1e9 * f64::from(SCRAPES) / of_each)
 }

@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::Arch;
-use crate::step;
 use crate::toolchain::debian::Apt;
 
 /// The release that is in the guest, whichever kernel is.
@@ -34,12 +33,22 @@ const NEEDLESS: [&str; 2] = ["usr/share", "usr/include"];
 /// Unpacks them below `root`. Their files stay in `folder`, for the next time.
 pub fn fill(root: &Path, arch: Arch, folder: &Path) -> Result<()> {
     for package in fetched(arch, folder)? {
-        step::run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(root))?;
+        unpack(&package, root).with_context(|| format!("cannot unpack {}", package.display()))?;
     }
     for name in NEEDLESS {
         fs::remove_dir_all(root.join(name))?;
     }
-    ensure!(root.join("bin").is_symlink(), "a package has replaced /bin");
+    Ok(())
+}
+
+/// As `dpkg` does it: what a package puts below `/bin` goes where the link leads to.
+fn unpack(package: &Path, root: &Path) -> Result<()> {
+    let mut dpkg = Command::new("dpkg-deb");
+    let mut dpkg = dpkg.arg("--fsys-tarfile").arg(package).stdout(Stdio::piped()).spawn().context("dpkg-deb")?;
+    let archive = dpkg.stdout.take().context("dpkg-deb's output")?;
+    let words = ["--extract", "--keep-directory-symlink", "--no-same-owner"];
+    let tar = Command::new("tar").args(words).current_dir(root).stdin(archive).status().context("tar")?;
+    ensure!(dpkg.wait()?.success() && tar.success(), "its archive is not whole");
     Ok(())
 }
 
