@@ -48,7 +48,7 @@ pub const FUNCTIONS: [(Function, &str); 10] = [
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SymbolError {
     /// No ELF file of this kind of processor, or a broken one.
-    #[error("no readable 64-bit ELF file")]
+    #[error("no readable ELF file for x86-64")]
     NotElf,
     /// Symbol tables larger than any known library's.
     #[error("its symbol table is larger than {} MiB", TABLE_BYTES >> 20)]
