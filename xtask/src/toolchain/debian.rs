@@ -33,7 +33,7 @@ impl Apt {
              Dir::Etc::preferencesparts \"/dev/null\";\nDir::State::lists \"{dir}/lists\";\n\
              Dir::State::status \"{dir}/status\";\nDir::Cache \"{dir}/cache\";\nAPT::Architecture \"{architecture}\";\n\
              APT::Architectures {{ \"{architecture}\"; }};\n\
-                          APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAcquire::Retries \"3\";\n"
+             APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAcquire::Retries \"3\";\n"
         );
         fs::write(folder.join("apt.conf"), config)?;
         let apt = Self { config: folder.join("apt.conf") };
