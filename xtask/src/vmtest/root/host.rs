@@ -49,7 +49,10 @@ pub fn fill<'a>(root: &Path, own: impl Iterator<Item = &'a Path>) -> Result<()> 
     for path in FILES.iter().map(Path::new).filter(|path| path.exists()) {
         tree.copy(path)?;
     }
-    own.into_iter().try_for_each(|program| tree.libraries(program))
+    for program in own {
+        tree.libraries(program)?;
+    }
+    Ok(())
 }
 
 struct Tree {
