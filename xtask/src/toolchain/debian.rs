@@ -3,9 +3,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::step;
 
@@ -64,4 +64,15 @@ impl Apt {
         files.first().context("apt-get downloaded nothing")?;
         Ok(files)
     }
+}
+
+/// Unpacks the files of a package into `folder`, as `tar --extract` does it with these words.
+pub fn unpack(package: &Path, words: &[&str], folder: &Path) -> Result<()> {
+    let mut dpkg = Command::new("dpkg-deb");
+    let mut dpkg = dpkg.arg("--fsys-tarfile").arg(package).stdout(Stdio::piped()).spawn().context("dpkg-deb")?;
+    let archive = dpkg.stdout.take().context("dpkg-deb's output")?;
+    let mut tar = Command::new("tar");
+    let tar = tar.arg("--extract").args(words).current_dir(folder).stdin(archive).status().context("tar")?;
+    ensure!(dpkg.wait()?.success() && tar.success(), "{} cannot be unpacked", package.display());
+    Ok(())
 }

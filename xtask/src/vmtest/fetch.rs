@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use super::matrix::Kernel;
 use crate::step;
-use crate::toolchain::debian::Apt;
+use crate::toolchain::debian::{self, Apt};
 
 /// A kernel on the disk.
 #[derive(Debug)]
@@ -54,18 +53,8 @@ fn download(folder: &Path, kernel: &Kernel) -> Result<String> {
 /// Only the image itself; the modules of the package are not needed.
 fn unpack(package: &Path, boot: &Path, folder: &Path) -> Result<()> {
     fs::create_dir_all(boot)?;
-    let mut tar = Command::new("dpkg-deb");
-    let mut tar = tar.arg("--fsys-tarfile").arg(package).stdout(Stdio::piped()).spawn().context("dpkg-deb")?;
-    let archive = tar.stdout.take().context("dpkg-deb's output")?;
-    let status = Command::new("tar")
-        .args(["--extract", "--wildcards", "--strip-components=2", "./boot/vmlinuz-*"])
-        .current_dir(boot)
-        .stdin(archive)
-        .status()
-        .context("tar")?;
-    if !tar.wait()?.success() || !status.success() {
-        bail!("{} cannot be unpacked", package.display());
-    }
+    let words = ["--wildcards", "--strip-components=2", "./boot/vmlinuz-*"];
+    debian::unpack(package, &words, boot)?;
     let image = fs::read_dir(boot)?.next().context("the package has no /boot/vmlinuz")??;
     fs::rename(image.path(), folder.join("vmlinuz"))?;
     Ok(())

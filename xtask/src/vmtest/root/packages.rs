@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
 use super::Arch;
-use crate::toolchain::debian::Apt;
+use crate::toolchain::debian::{self, Apt};
 
 /// The release that is in the guest, whichever kernel is.
 const RELEASE: &str = "bookworm";
@@ -30,25 +29,17 @@ const PACKAGES: [&str; 11] = [
 /// What no program there reads.
 const NEEDLESS: [&str; 2] = ["usr/share", "usr/include"];
 
+/// tar's words to unpack as `dpkg` does it: what a package puts below `/bin` goes where the link leads to.
+const AS_DPKG: [&str; 2] = ["--keep-directory-symlink", "--no-same-owner"];
+
 /// Unpacks them below `root`. Their files stay in `folder`, for the next time.
 pub fn fill(root: &Path, arch: Arch, folder: &Path) -> Result<()> {
     for package in fetched(arch, folder)? {
-        unpack(&package, root).with_context(|| format!("cannot unpack {}", package.display()))?;
+        debian::unpack(&package, &AS_DPKG, root)?;
     }
     for name in NEEDLESS {
         fs::remove_dir_all(root.join(name))?;
     }
-    Ok(())
-}
-
-/// As `dpkg` does it: what a package puts below `/bin` goes where the link leads to.
-fn unpack(package: &Path, root: &Path) -> Result<()> {
-    let mut dpkg = Command::new("dpkg-deb");
-    let mut dpkg = dpkg.arg("--fsys-tarfile").arg(package).stdout(Stdio::piped()).spawn().context("dpkg-deb")?;
-    let archive = dpkg.stdout.take().context("dpkg-deb's output")?;
-    let words = ["--extract", "--keep-directory-symlink", "--no-same-owner"];
-    let tar = Command::new("tar").args(words).current_dir(root).stdin(archive).status().context("tar")?;
-    ensure!(dpkg.wait()?.success() && tar.success(), "its archive is not whole");
     Ok(())
 }
 
