@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use super::arch::Arch;
+use super::guest::{self, Order};
 use super::matrix::{self, Kernel};
 use super::root::{Own, Root};
-use super::{boot, fetch};
-use crate::step::say;
 use crate::toolchain;
 use crate::workspace::Workspace;
 
@@ -34,24 +33,9 @@ pub fn parts(workspace: &Workspace, agent: PathBuf, bench: PathBuf) -> Result<Ve
 }
 
 fn one(folder: &Path, root: &Root, kernel: &Kernel) -> Result<Vec<(String, String)>> {
-    let logs = folder.join(kernel.series);
-    std::fs::create_dir_all(&logs)?;
-    // The tests may be at the same kernel.
-    let turn = std::fs::File::create(logs.join("lock"))?;
-    turn.lock()?;
-    let image = fetch::image(&logs, kernel, false)?;
-    say(&format!("[{}] boots {}", kernel.series, image.package));
     let words = format!("HIPPIUS_PLAN={} HIPPIUS_SERIES={}", kernel.plan(), kernel.series);
-    let guest = boot::Guest {
-        name: kernel.series,
-        vmlinuz: &image.vmlinuz,
-        root: root.path(),
-        arch: kernel.arch,
-        cpu: kernel.cpu,
-        words: &words,
-        logs: &logs,
-    };
-    Ok(said(&boot::run(&guest)?))
+    let outcome = guest::run(folder, &Order { kernel, root: root.path(), words: &words, refresh: false })?;
+    Ok(said(&outcome.output))
 }
 
 /// Lines such as `@part {"name":"…", …}`.

@@ -3,6 +3,7 @@
 mod arch;
 mod boot;
 mod fetch;
+mod guest;
 mod matrix;
 pub mod measure;
 mod own;
@@ -21,6 +22,7 @@ use crate::step::say;
 use crate::toolchain;
 use crate::workspace::Workspace;
 use arch::Arch;
+use guest::{Order, Outcome};
 use matrix::Kernel;
 use results::Found;
 use root::Root;
@@ -170,29 +172,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Boots one kernel; nothing is found where only a command was run.
 fn one(folder: &Path, root: &Path, kernel: &Kernel, args: &Args) -> Result<Option<Found>> {
-    let logs = folder.join(kernel.series);
-    fs::create_dir_all(&logs)?;
-    // Another call of this task may be at the same kernel.
-    let turn = fs::File::create(logs.join("lock"))?;
-    turn.lock()?;
-    let image = fetch::image(&logs, kernel, args.refresh)?;
-    say(&format!("[{}] boots {}", kernel.series, image.package));
     let plan = args.plan.clone().unwrap_or_else(|| kernel.plan());
     let filter = args.filter.as_deref().unwrap_or_default();
     let words = format!("HIPPIUS_PLAN={plan} HIPPIUS_FILTER={filter}");
-    let guest = boot::Guest {
-        name: kernel.series,
-        vmlinuz: &image.vmlinuz,
-        root,
-        arch: kernel.arch,
-        cpu: kernel.cpu,
-        words: &words,
-        logs: &logs,
-    };
-    let output = boot::run(&guest)?;
+    let Outcome { package, output } =
+        guest::run(folder, &Order { kernel, root, words: &words, refresh: args.refresh })?;
     if args.run.is_some() {
         return Ok(None);
     }
     let runs = results::parse(&output)?;
-    Ok(Some(Found { series: kernel.series.to_owned(), package: image.package, runs }))
+    Ok(Some(Found { series: kernel.series.to_owned(), package, runs }))
 }
