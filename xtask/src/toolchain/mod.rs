@@ -45,10 +45,15 @@ pub fn for_old_tls(workspace: &Workspace) -> Result<()> {
     old_openssl::ensure(workspace)
 }
 
-/// Makes sure that kernels can be booted in the emulator `program`, which Debian's `packages` have.
-pub fn for_vms(program: &str, packages: &[&str]) -> Result<()> {
-    if packages.len() == 1 && [program, "cpio"].iter().all(|name| step::find_program(name).is_some()) {
+/// Makes sure that kernels can be booted in the emulator `program`, which Debian's `package` has.
+pub fn for_vms(program: &str, package: &str) -> Result<()> {
+    if [program, "cpio"].iter().all(|name| step::find_program(name).is_some()) {
         return Ok(());
     }
-    apt::ensure(&[packages, &["cpio"]].concat(), "what kernels are booted with")
+    apt::ensure(&[package, "cpio"], "what kernels are booted with")
+}
+
+/// Makes sure that what another processor runs can be built, with the compiler and libraries in Debian's `packages`.
+pub fn for_another_processor(packages: &[&str]) -> Result<()> {
+    apt::ensure(packages, "what programs of another processor are built with")
 }

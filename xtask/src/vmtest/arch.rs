@@ -25,6 +25,8 @@ pub enum Arch {
 pub struct Machine {
     /// The emulator.
     pub program: &'static str,
+    /// Debian's package with it.
+    pub package: &'static str,
     /// Its words beside the usual ones.
     pub words: &'static [&'static str],
     /// The kernel's name of the first serial port, which has the console.
@@ -76,12 +78,14 @@ impl Arch {
         match self {
             Self::X86_64 => Machine {
                 program: "qemu-system-x86_64",
+                package: "qemu-system-x86",
                 words: &["-serial", "chardev:output"],
                 console: "ttyS0",
                 output: "ttyS1",
             },
             Self::Aarch64 => Machine {
                 program: "qemu-system-aarch64",
+                package: "qemu-system-arm",
                 words: &["-machine", "virt", "-device", "pci-serial,chardev=output"],
                 console: "ttyAMA0",
                 output: "ttyS0",
@@ -89,14 +93,11 @@ impl Arch {
         }
     }
 
-    /// Debian's packages with the emulator, and with a compiler where it takes another one.
-    pub fn packages(self) -> &'static [&'static str] {
-        match (self, self.is_native()) {
-            (Self::X86_64, true) => &["qemu-system-x86"],
-            (Self::X86_64, false) => &["qemu-system-x86", "gcc-x86-64-linux-gnu", "libc6-dev-amd64-cross"],
-            (Self::Aarch64, true) => &["qemu-system-arm"],
-            (Self::Aarch64, false) => &["qemu-system-arm", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"],
-        }
+    /// Makes sure that its guests can be booted, and what they run be built.
+    pub fn prepare(self) -> Result<()> {
+        let Machine { program, package, .. } = self.machine();
+        toolchain::for_vms(program, package)?;
+        if self.is_native() { Ok(()) } else { toolchain::for_another_processor(self.compiler()) }
     }
 
     /// Cargo that builds for it. For another processor than this machine's it builds the standard library too, from the
@@ -122,5 +123,13 @@ impl Arch {
     /// A program of its GNU toolchain.
     pub fn tool(self, name: &str) -> String {
         if self.is_native() { name.to_owned() } else { format!("{}-linux-gnu-{name}", self.kernel()) }
+    }
+
+    /// Debian's packages with the compiler for it, on another one.
+    fn compiler(self) -> &'static [&'static str] {
+        match self {
+            Self::X86_64 => &["gcc-x86-64-linux-gnu", "libc6-dev-amd64-cross"],
+            Self::Aarch64 => &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"],
+        }
     }
 }

@@ -115,7 +115,7 @@ struct Qemu {
 
 impl Qemu {
     fn start(guest: &Guest, console: &Path, output: &Path) -> Result<Self> {
-        let Machine { program, words: own_words, console: port, output: output_port } = guest.arch.machine();
+        let Machine { program, words: own_words, console: port, output: output_port, .. } = guest.arch.machine();
         let program = step::find_program(program).with_context(|| format!("{program} is not installed"))?;
         let words = format!(
             "console={port} HIPPIUS_OUTPUT={output_port} panic=-1 rdinit=/init lockdown=integrity {}",

@@ -9,7 +9,6 @@ use super::arch::Arch;
 use super::guest::{self, Order};
 use super::matrix::{self, Kernel};
 use super::root::{Own, Root};
-use crate::toolchain;
 use crate::workspace::Workspace;
 
 const JOB: &str = include_str!("measure.sh");
@@ -18,7 +17,7 @@ const JOB: &str = include_str!("measure.sh");
 /// the name of the part and its JSON.
 pub fn parts(workspace: &Workspace, agent: PathBuf, bench: PathBuf) -> Result<Vec<(String, String)>> {
     let arch = Arch::native()?;
-    toolchain::for_vms(arch.machine().program, arch.packages())?;
+    arch.prepare()?;
     let folder = workspace.own_target("vm");
     let own = [Own { from: agent, name: "hippius-agent" }, Own { from: bench, name: "bench" }];
     let root = Root::build(&folder, arch, &own, JOB)?;

@@ -19,7 +19,6 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, bail};
 
 use crate::step::say;
-use crate::toolchain;
 use crate::workspace::Workspace;
 use arch::Arch;
 use guest::{Order, Outcome};
@@ -128,7 +127,7 @@ fn arches(kernels: &[Kernel]) -> impl Iterator<Item = Arch> {
 }
 
 fn emulators(kernels: &[Kernel]) -> Result<()> {
-    arches(kernels).try_for_each(|arch| toolchain::for_vms(arch.machine().program, arch.packages()))
+    arches(kernels).try_for_each(Arch::prepare)
 }
 
 fn roots(workspace: &Workspace, folder: &Path, kernels: &[Kernel], args: &Args) -> Result<Vec<(Arch, Root)>> {
