@@ -5,6 +5,7 @@ use caps::{Capability, CapsHashSet};
 use super::Finding;
 use crate::config::Config;
 use crate::kernel::loader::Settings;
+use crate::kernel::tls::symbols;
 use crate::kernel::trial::try_tls;
 
 const SUBJECT: &str = "tls";
@@ -15,7 +16,7 @@ pub fn checks(config: &Config, effective: Option<&CapsHashSet>) -> Vec<Finding> 
         return Vec::new();
     }
     let settings = Settings { max_sessions: 64, ..Settings::default() };
-    let loaded = if cfg!(target_arch = "x86_64") {
+    let loaded = if symbols::ARE_PROBED {
         try_tls(&settings).map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
     } else {
         Err("that is done on x86-64 only".to_owned())

@@ -44,6 +44,12 @@ pub const FUNCTIONS: [(Function, &str); 10] = [
     (Function::Accepts, "SSL_set_accept_state"),
 ];
 
+/// Whose files are probed: the programs read the registers of x86-64, and of no other processor.
+const MACHINE: Option<u16> = if cfg!(target_arch = "x86_64") { Some(elf::EM_X86_64) } else { None };
+
+/// Whether any file is probed on the processor that the agent is built for.
+pub const ARE_PROBED: bool = MACHINE.is_some();
+
 /// Why a file is not probed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SymbolError {
@@ -70,7 +76,7 @@ const TABLE_BYTES: u64 = 64 << 20;
 pub fn offsets<'data, R: ReadRef<'data>>(data: R) -> Result<Vec<(Function, u64)>, SymbolError> {
     let header = FileHeader64::<Endianness>::parse(data).map_err(|_| SymbolError::NotElf)?;
     let endian = header.endian().map_err(|_| SymbolError::NotElf)?;
-    if header.e_machine(endian) != NATIVE {
+    if Some(header.e_machine(endian)) != MACHINE {
         return Err(SymbolError::NotElf);
     }
     let segments = header.program_headers(endian, data).map_err(|_| SymbolError::NotElf)?;
@@ -112,11 +118,6 @@ fn function_at(name: &[u8]) -> Option<usize> {
         })
     })
 }
-
-#[cfg(target_arch = "x86_64")]
-const NATIVE: u16 = elf::EM_X86_64;
-#[cfg(not(target_arch = "x86_64"))]
-const NATIVE: u16 = elf::EM_NONE;
 
 /// The kernel counts from the beginning of the file, symbols from where it is loaded.
 fn file_offset(segments: &[elf::ProgramHeader64<Endianness>], endian: Endianness, address: u64) -> Option<u64> {
