@@ -6,6 +6,7 @@ mod four;
 mod page;
 mod pages;
 mod part;
+mod polling;
 mod postgres;
 mod redis;
 mod redis_keys;
