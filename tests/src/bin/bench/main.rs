@@ -3,6 +3,8 @@
 
 mod cost;
 mod four;
+mod keep_alive;
+mod objects;
 mod page;
 mod pages;
 mod part;
@@ -70,12 +72,14 @@ const EMULATED: &str = "emulated-";
 
 type Measurement = fn(&Workdir, Effort) -> Result<Vec<Row>>;
 
-const MEASUREMENTS: [(&str, Measurement); 18] = [
+const MEASUREMENTS: [(&str, Measurement); 20] = [
     ("nginx-saturation", throughput::nginx_saturation),
     ("nginx-offered", throughput::nginx_offered),
     ("uvicorn-saturation", throughput::uvicorn_saturation),
     ("uvicorn-calls", throughput::uvicorn_calling),
     ("objects", throughput::large_objects),
+    ("by-turns-down", objects::down),
+    ("by-turns-up", objects::up),
     ("agent-cost", cost::at_ten_thousand),
     ("events-lost", cost::events_lost),
     ("start", cost::start_to_first_capture),
