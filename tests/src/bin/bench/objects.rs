@@ -26,9 +26,9 @@ const SIZE: usize = 10 << 20;
 const PROCESSORS: [usize; 2] = [1, 0];
 /// Which server is asked: what grows or shrinks evenly hits both alike.
 const TURNS: [usize; 4] = [0, 1, 1, 0];
-/// Over so many medians an object has waited for a timer of TCP.
+/// An object that takes over so many medians has waited for something, which a few in a thousand do without the agent too.
 const STALLED: f64 = 3.0;
-/// What is left out at either end of the turns' ratios: those that held such a wait, or something else of the machine.
+/// What is left out at either end of the turns' ratios: those that held such a wait.
 const CUT: f64 = 0.1;
 
 pub fn down(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
