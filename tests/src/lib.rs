@@ -25,6 +25,7 @@ pub mod polled;
 pub mod ports;
 pub mod proc;
 pub mod process;
+pub mod processors;
 pub mod prometheus;
 pub mod promql;
 pub mod pty;

@@ -17,9 +17,8 @@ pub fn memory_bytes(pid: u32) -> Result<(u64, u64)> {
 pub fn cpu_ns(pid: u32) -> Result<u64> {
     // `schedstat` is exact to the nanosecond, `stat` counts ticks of 10 ms.
     let mut total = 0;
-    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        let path = task?.path().join("schedstat");
-        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+    for thread in threads(pid)? {
+        let Ok(text) = std::fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")) else { continue };
         total += text.split_whitespace().next().context("schedstat")?.parse::<u64>()?;
     }
     Ok(total)
@@ -32,6 +31,12 @@ pub fn cpu_ns_of_tree(pid: u32) -> Result<u64> {
         total += cpu_ns_of_tree(child)?;
     }
     Ok(total)
+}
+
+/// Their numbers, the process' own among them.
+pub fn threads(pid: u32) -> Result<Vec<u32>> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task"))?;
+    tasks.map(|task| task?.file_name().to_string_lossy().parse().context("number of a thread")).collect()
 }
 
 pub fn children(pid: u32) -> Vec<u32> {

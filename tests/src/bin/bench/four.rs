@@ -1,20 +1,19 @@
 //! Three Redis servers and one Postgres polled by one agent, beside the four exporters that it takes the place of.
 
-use std::time::Duration;
-
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use hippius_tests::agent::Agent;
 use hippius_tests::config::Config;
+use hippius_tests::proc;
 use hippius_tests::process::Process;
 use hippius_tests::servers::postgres::PASSWORD;
 use hippius_tests::servers::postgres_exporter::PostgresExporter;
 use hippius_tests::servers::redis::Redis;
 use hippius_tests::stats::Spread;
 use hippius_tests::workdir::Workdir;
-use hippius_tests::{polled, proc};
 
 use crate::Effort;
-use crate::pages::{SCRAPES, hammer, mib, settled};
+use crate::pages::{hammer, mib, settled};
+use crate::polling::polling;
 use crate::postgres::{PACE, used};
 use crate::redis_server::exporter;
 use crate::report::Row;
@@ -56,8 +55,9 @@ pub fn together(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
     let without = Agent::start(Config::new().text(), workdir)?;
     settled(&agent)?;
     settled(&without)?;
-    let polling_s =
-        (0..effort.rounds.min(POLLING_ROUNDS)).map(|_| polling(&agent, &without)).collect::<Result<Vec<_>>>()?;
+    let polling_s = (0..effort.rounds.min(POLLING_ROUNDS))
+        .map(|_| Ok(polling(&agent, &without, &TARGETS)?.cpu_s))
+        .collect::<Result<Vec<_>>>()?;
     drop((agent, without));
 
     let exporters: Vec<(Process, u16)> =
@@ -104,18 +104,4 @@ pub fn together(workdir: &Workdir, effort: Effort) -> Result<Vec<Row>> {
             ),
         ),
     ])
-}
-
-/// Processor time of 100 polls of each target, without what an agent takes that polls nothing and runs beside it: what
-/// any agent does in 25 s is about as much as the polls, and wavers as the machine does.
-fn polling(agent: &Agent, without: &Agent) -> Result<f64> {
-    let polls = || -> Result<f64> {
-        TARGETS.iter().map(|(name, polls)| Ok(polled::page(agent, name)?.1.sum_f64(polls, &[]))).sum()
-    };
-    let (first, busy_ns, idle_ns) = (polls()?, agent.cpu_ns()?, without.cpu_ns()?);
-    std::thread::sleep(Duration::from_millis(250) * SCRAPES);
-    let (busy_ns, idle_ns) = (agent.cpu_ns()? - busy_ns, without.cpu_ns()? - idle_ns);
-    let of_each = (polls()? - first) / TARGETS.len() as f64;
-    ensure!(of_each > 0.0, "no polls");
-    Ok(busy_ns.saturating_sub(idle_ns) as f64 / 1e9 * f64::from(SCRAPES) / of_each)
 }

@@ -3,9 +3,12 @@
 
 mod cost;
 mod four;
+mod keep_alive;
+mod objects;
 mod page;
 mod pages;
 mod part;
+mod polling;
 mod postgres;
 mod redis;
 mod redis_keys;
@@ -69,12 +72,14 @@ const EMULATED: &str = "emulated-";
 
 type Measurement = fn(&Workdir, Effort) -> Result<Vec<Row>>;
 
-const MEASUREMENTS: [(&str, Measurement); 18] = [
+const MEASUREMENTS: [(&str, Measurement); 20] = [
     ("nginx-saturation", throughput::nginx_saturation),
     ("nginx-offered", throughput::nginx_offered),
     ("uvicorn-saturation", throughput::uvicorn_saturation),
     ("uvicorn-calls", throughput::uvicorn_calling),
     ("objects", throughput::large_objects),
+    ("by-turns-down", objects::down),
+    ("by-turns-up", objects::up),
     ("agent-cost", cost::at_ten_thousand),
     ("events-lost", cost::events_lost),
     ("start", cost::start_to_first_capture),

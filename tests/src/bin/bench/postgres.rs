@@ -1,8 +1,6 @@
 //! What polling Postgres costs: the agent beside prometheus-postgres-exporter, each with a role of its own, so that the
 //! server itself tells what each has cost it.
 
-use std::time::{Duration, Instant};
-
 use anyhow::{Result, ensure};
 use hippius_tests::agent::Agent;
 use hippius_tests::config::Config;
@@ -10,13 +8,14 @@ use hippius_tests::servers::postgres::{PASSWORD, Postgres};
 use hippius_tests::servers::postgres_exporter::PostgresExporter;
 use hippius_tests::stats::Spread;
 use hippius_tests::workdir::Workdir;
-use hippius_tests::{polled, proc, process};
+use hippius_tests::{proc, process};
 
 use crate::Effort;
 use crate::pages::{SCRAPES, hammer, mib, settled};
+use crate::polling::polling;
 use crate::report::Row;
 
-const POLLS: &str = "pg_exporter_scrapes_total";
+const TARGETS: [(&str, &str); 1] = [("postgres/main", "pg_exporter_scrapes_total")];
 /// As often as by default, but sixty times faster: four polls to one look at sizes, tables and settings.
 pub const PACE: &str = "interval_ms = 250\njitter_ms = 0\nslow_interval_s = 1\n";
 
@@ -27,13 +26,15 @@ pub fn polls(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
 
     let without = Agent::start(Config::new().text(), workdir)?;
     let alone_bytes = settled(&without)?;
-    let idle_s = cpu_s(&without, Duration::from_secs(5))? / 5.0;
-    drop(without);
 
     let target = format!("[[postgres]]\nname = \"main\"\nurl = {watcher:?}\n{PACE}");
     let agent = Agent::start(Config::new().section(&target).text(), workdir)?;
     let with_bytes = settled(&agent)?;
-    let ours = polling(&agent, &postgres, idle_s)?;
+    let before_ms = server_ms(&postgres, "watcher")?;
+    let ours = polling(&agent, &without, &TARGETS)?;
+    let ours_ms = (server_ms(&postgres, "watcher")? - before_ms) / ours.polls;
+    ensure!(ours_ms > 0.0, "the server knows of no statement of the agent");
+    drop(without);
     let page = format!("{} /metrics/postgres/main", agent.address());
     let (scraping_s, our_times) = hammer(&[agent.pid()], &[page])?;
     drop(agent);
@@ -77,8 +78,8 @@ pub fn polls(workdir: &Workdir, _effort: Effort) -> Result<Vec<Row>> {
             "Postgres: the server's time for a poll, over a scrape of postgres_exporter",
             1.0,
             "",
-            one(ours.server_ms / theirs_ms),
-            &format!("agent {:.2} ms, postgres_exporter {theirs_ms:.2} ms", ours.server_ms),
+            one(ours_ms / theirs_ms),
+            &format!("agent {ours_ms:.2} ms, postgres_exporter {theirs_ms:.2} ms"),
         ),
     ])
 }
@@ -92,30 +93,6 @@ pub fn used(workdir: &Workdir) -> Result<Postgres> {
     process::run(postgres.client("pgbench").args(["-n", "-t", "200", &postgres.url()]))?;
     postgres.sql(&format!("CREATE ROLE exporter LOGIN PASSWORD '{PASSWORD}'; GRANT pg_monitor TO exporter"))?;
     Ok(postgres)
-}
-
-struct Polling {
-    /// Of 100 polls, without what an agent takes that polls nothing.
-    cpu_s: f64,
-    /// Of one poll.
-    server_ms: f64,
-}
-
-fn polling(agent: &Agent, postgres: &Postgres, idle_s: f64) -> Result<Polling> {
-    let polls = || Ok::<_, anyhow::Error>(polled::page(agent, "postgres/main")?.1.sum_f64(POLLS, &[]));
-    let (first, before_ms, start) = (polls()?, server_ms(postgres, "watcher")?, Instant::now());
-    let busy_s = cpu_s(agent, Duration::from_millis(250) * SCRAPES)?;
-    let (made, asked_ms) = (polls()? - first, server_ms(postgres, "watcher")? - before_ms);
-    ensure!(made > 0.0 && asked_ms > 0.0, "{made} polls, {asked_ms} ms");
-    let idle_s = idle_s * start.elapsed().as_secs_f64();
-    Ok(Polling { cpu_s: (busy_s - idle_s).max(0.0) * f64::from(SCRAPES) / made, server_ms: asked_ms / made })
-}
-
-/// Processor time that the agent takes in `run`.
-pub fn cpu_s(agent: &Agent, run: Duration) -> Result<f64> {
-    let before = agent.cpu_ns()?;
-    std::thread::sleep(run);
-    Ok((agent.cpu_ns()? - before) as f64 / 1e9)
 }
 
 /// Planning and running of all statements of this role so far.
