@@ -110,7 +110,7 @@ impl Rig<'_> {
         self.servers.iter().try_for_each(|server| pin_tree(server.process.pid(), PROCESSORS[0]))?;
         by_turns(&mut clients, run)?;
         let mut rounds = Vec::new();
-        for round in 0..effort.rounds * 3 / 2 {
+        for round in 0..effort.rounds * 3 {
             // Either is the watched one in turn, so that what differs between the two servers falls out.
             let mut runs = [None, None];
             let mut without = [None, None];
