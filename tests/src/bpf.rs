@@ -1,5 +1,6 @@
 //! Can this process load BPF at all? Asked of the kernel, by trying, without the agent.
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::path::Path;
@@ -62,10 +63,33 @@ fn with_memory<T>(ask: impl FnOnce() -> T) -> T {
     answer
 }
 
+const RAW_TRACEPOINT: u32 = 17;
+
 /// The smallest tracing program, as a raw tracepoint (needs CAP_BPF and CAP_PERFMON).
 fn load_empty_program() -> io::Result<()> {
-    const RAW_TRACEPOINT: u32 = 17;
     load_empty(RAW_TRACEPOINT).map(drop)
+}
+
+/// Programs that do nothing, attached to tracepoints until this is dropped.
+pub struct DoNothing {
+    _links: Vec<OwnedFd>,
+}
+
+impl DoNothing {
+    /// One on each tracepoint of these names.
+    pub fn attach(tracepoints: &[&CStr]) -> io::Result<Self> {
+        const RAW_TRACEPOINT_OPEN: libc::c_long = 17;
+        let attach = |name: &&CStr| {
+            let program = load_empty(RAW_TRACEPOINT)?;
+            // The fields of BPF_RAW_TRACEPOINT_OPEN: name and program; the rest stays zero.
+            let mut attr = [0u64; 16];
+            attr[0] = name.as_ptr() as u64;
+            attr[1] = program.as_raw_fd() as u64;
+            // SAFETY: attr is longer than the fields that the kernel reads, and the name outlives the call.
+            unsafe { descriptor(libc::syscall(libc::SYS_bpf, RAW_TRACEPOINT_OPEN, attr.as_ptr(), size_of_val(&attr))) }
+        };
+        Ok(Self { _links: tracepoints.iter().map(attach).collect::<io::Result<_>>()? })
+    }
 }
 
 /// `r0 = 0; exit`
@@ -79,12 +103,19 @@ fn load_empty(kind: u32) -> io::Result<OwnedFd> {
     attr[1] = instructions.as_ptr() as u64;
     attr[2] = licence.as_ptr() as u64;
     // SAFETY: attr is longer than the fields that the kernel reads, and all pointers in it outlive the call.
-    let fd = unsafe { libc::syscall(libc::SYS_bpf, PROG_LOAD, attr.as_ptr(), size_of_val(&attr)) };
-    if fd < 0 {
+    unsafe { descriptor(libc::syscall(libc::SYS_bpf, PROG_LOAD, attr.as_ptr(), size_of_val(&attr))) }
+}
+
+/// What a call of `bpf` has returned.
+///
+/// # Safety
+/// It is a descriptor that nobody else knows, or below zero.
+unsafe fn descriptor(result: libc::c_long) -> io::Result<OwnedFd> {
+    if result < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the descriptor was just given to us and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) })
+    // SAFETY: guaranteed by the caller.
+    Ok(unsafe { OwnedFd::from_raw_fd(result as libc::c_int) })
 }
 
 /// Nanoseconds that the kernel's statistics (`kernel.bpf_stats_enabled`) give for one run of a program that does

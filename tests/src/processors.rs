@@ -2,8 +2,9 @@
 
 use std::io;
 use std::mem::{size_of, zeroed};
+use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::proc;
 
@@ -26,6 +27,13 @@ pub fn pin_thread(thread: u32, processor: usize) -> Result<()> {
     let error = io::Error::last_os_error();
     ensure!(result == 0, "thread {thread} to processor {processor}: {error}");
     Ok(())
+}
+
+/// Does something in a thread that stays on this processor; the one that calls is left where it is.
+pub fn on_processor<T: Send>(processor: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let pinned = || pin_thread(own_thread(), processor).and_then(|()| work());
+    thread::scope(|scope| scope.spawn(pinned).join())
+        .map_err(|_| anyhow!("the work on processor {processor} panicked"))?
 }
 
 /// The same for all threads of a process and its descendants.

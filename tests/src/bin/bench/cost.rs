@@ -141,7 +141,7 @@ impl Drop for BpfStats {
 }
 
 /// What the agent says when it has asked the kernel about its programs once more, which it does every second.
-fn read_anew(agent: &Agent) -> Result<Metrics> {
+pub fn read_anew(agent: &Agent) -> Result<Metrics> {
     std::thread::sleep(Duration::from_secs(3));
     agent.scrape()
 }

@@ -4,6 +4,7 @@
 mod cost;
 mod four;
 mod keep_alive;
+mod limits;
 mod objects;
 mod page;
 mod pages;
@@ -72,14 +73,16 @@ const EMULATED: &str = "emulated-";
 
 type Measurement = fn(&Workdir, Effort) -> Result<Vec<Row>>;
 
-const MEASUREMENTS: [(&str, Measurement); 20] = [
+const MEASUREMENTS: [(&str, Measurement); 22] = [
     ("nginx-saturation", throughput::nginx_saturation),
+    ("nothing-saturation", limits::saturation),
     ("nginx-offered", throughput::nginx_offered),
     ("uvicorn-saturation", throughput::uvicorn_saturation),
     ("uvicorn-calls", throughput::uvicorn_calling),
     ("objects", throughput::large_objects),
     ("by-turns-down", objects::down),
     ("by-turns-up", objects::up),
+    ("nothing-objects", limits::objects),
     ("agent-cost", cost::at_ten_thousand),
     ("events-lost", cost::events_lost),
     ("start", cost::start_to_first_capture),

@@ -9,21 +9,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use hippius_tests::agent::Agent;
+use hippius_tests::bpf;
 use hippius_tests::clients::raw::request;
 use hippius_tests::config::Config;
-use hippius_tests::processors::{own_thread, pin_thread, pin_tree};
+use hippius_tests::processors::{on_processor, own_thread, pin_thread, pin_tree};
 use hippius_tests::servers::{Server, hyper};
 use hippius_tests::stats::{Interval, quantile, trimmed_mean};
 use hippius_tests::workdir::Workdir;
 
 use crate::Effort;
+use crate::cost::{BpfStats, read_anew};
 use crate::keep_alive::Client;
 use crate::report::Row;
+use crate::sockets::{Programs, programs};
 use crate::throughput::nginx;
 
-const SIZE: usize = 10 << 20;
+pub const SIZE: usize = 10 << 20;
 /// Of the servers and their client, and of the agent.
-const PROCESSORS: [usize; 2] = [1, 0];
+pub const PROCESSORS: [usize; 2] = [1, 0];
 /// Which server is asked: what grows or shrinks evenly hits both alike.
 const TURNS: [usize; 4] = [0, 1, 1, 0];
 /// An object that takes over so many medians has waited for something, which a few in a thousand do without the agent too.
@@ -59,6 +62,7 @@ fn rows(way: &str, rig: &Rig, effort: Effort) -> Result<Vec<Row>> {
     let processors = thread::available_parallelism()?.get();
     ensure!(processors >= 2, "one processor for the servers and another for the agent");
     let rounds = on_processor(PROCESSORS[0], || rig.rounds(effort))?;
+    let [watched, other] = on_processor(PROCESSORS[0], || rig.in_programs(effort))?;
     let share = rig.agents_share(effort, processors)?;
 
     let interval = |value: fn(&Round) -> f64| {
@@ -84,6 +88,10 @@ fn rows(way: &str, rig: &Rig, effort: Effort) -> Result<Vec<Row>> {
                 "{share_percent:.2} %, {:.0} us per object, at {:.0} objects/s, all watched",
                 share.per_object_us, share.objects_per_second
             ),
+        ),
+        Row::told(
+            "the same: programs' time for an object, by the kernel's statistics without the clock's own",
+            format!("watched {}, not watched {}", watched.show(), other.show()),
         ),
         Row::told(
             "the same: objects that took over three times the median",
@@ -149,6 +157,32 @@ impl Rig<'_> {
         Ok(found)
     }
 
+    /// What the programs take for an object of a server that is watched, and of one that is not: of both, either end.
+    fn in_programs(&self, effort: Effort) -> Result<[InPrograms; 2]> {
+        let _stats = BpfStats::on()?;
+        let clock_ns = bpf::empty_run_ns().context("a program that does nothing")?;
+        let mut agent = self.agent(&[self.servers[0]])?;
+        pin_tree(agent.pid(), PROCESSORS[1])?;
+        let measure = |side: usize| -> Result<InPrograms> {
+            let mut client = self.client(side)?;
+            client.exchange()?;
+            let before = spent(&agent)?;
+            let (start, first) = (Instant::now(), client.answers);
+            while start.elapsed() < effort.run {
+                client.exchange()?;
+            }
+            let after = spent(&agent)?;
+            let objects = (client.answers - first) as f64;
+            let runs = after.runs - before.runs;
+            ensure!(runs > 0.0, "no runs: is kernel.bpf_stats_enabled on?");
+            let ns = after.ns - before.ns - clock_ns * runs;
+            Ok(InPrograms { us: ns / objects / 1e3, runs: runs / objects })
+        };
+        let found = [measure(0)?, measure(1)?];
+        agent.stop()?;
+        Ok(found)
+    }
+
     /// What the agent takes when a client keeps each of two processors busy with watched objects.
     fn agents_share(&self, effort: Effort, processors: usize) -> Result<Share> {
         let mut agent = self.agent(&self.servers)?;
@@ -185,6 +219,23 @@ struct Share {
     of_all: f64,
     per_object_us: f64,
     objects_per_second: f64,
+}
+
+/// What the programs take for an object.
+struct InPrograms {
+    us: f64,
+    runs: f64,
+}
+
+impl InPrograms {
+    fn show(&self) -> String {
+        format!("{:.1} us in {:.0} runs", self.us, self.runs)
+    }
+}
+
+/// By all programs for calls on sockets, as of now.
+fn spent(agent: &Agent) -> Result<Programs> {
+    read_anew(agent).map(|metrics| programs(&metrics)).map(|[recv, send]| recv + send)
 }
 
 struct ByTurns {
@@ -227,10 +278,4 @@ fn counted(agent: &Agent, objects: u64) -> Result<()> {
     let seen = crate::cost::counted(agent, objects)?.sum("http_requests_total", &[]);
     ensure!(seen == objects, "the agent counted {seen} of {objects} objects");
     Ok(())
-}
-
-/// In a thread that stays there; the one that calls is left where it is.
-fn on_processor<T: Send>(processor: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    let pinned = || pin_thread(own_thread(), processor).and_then(|()| work());
-    thread::scope(|scope| scope.spawn(pinned).join()).map_err(|_| anyhow!("the measurement panicked"))?
 }

@@ -18,16 +18,26 @@ pub fn compare<T>(
     workdir: &Workdir,
     config: &Config,
     rounds: usize,
-    mut measure: impl FnMut(Option<&Agent>) -> Result<T>,
+    measure: impl FnMut(Option<&Agent>) -> Result<T>,
+) -> Result<Pairs<T>> {
+    alternate(rounds, || Agent::start(config.text(), workdir), measure, |mut agent| agent.stop().map(drop))
+}
+
+/// The same with anything that begins and ends.
+pub fn alternate<W, T>(
+    rounds: usize,
+    mut begin: impl FnMut() -> Result<W>,
+    mut measure: impl FnMut(Option<&W>) -> Result<T>,
+    mut end: impl FnMut(W) -> Result<()>,
 ) -> Result<Pairs<T>> {
     measure(None)?;
     let mut pairs = Pairs { off: Vec::new(), on: Vec::new() };
     for round in 0..rounds {
         for with in [round % 2 == 0, round % 2 != 0] {
             if with {
-                let mut agent = Agent::start(config.text(), workdir)?;
-                pairs.on.push(measure(Some(&agent))?);
-                agent.stop()?;
+                let begun = begin()?;
+                pairs.on.push(measure(Some(&begun))?);
+                end(begun)?;
             } else {
                 pairs.off.push(measure(None)?);
             }

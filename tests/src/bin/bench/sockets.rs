@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::ops::Add;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hippius_tests::agent::Agent;
 use hippius_tests::bpf;
 use hippius_tests::config::Config;
+use hippius_tests::metrics::Metrics;
 use hippius_tests::stats::Spread;
 use hippius_tests::workdir::Workdir;
 
@@ -82,24 +84,32 @@ fn run(listener: &TcpListener, kind: Kind, calls: u32) -> Result<f64> {
 
 /// Runs and nanoseconds of the programs for one direction.
 #[derive(Clone, Copy, Default)]
-struct Programs {
-    runs: f64,
-    ns: f64,
+pub struct Programs {
+    pub runs: f64,
+    pub ns: f64,
+}
+
+impl Add for Programs {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { runs: self.runs + other.runs, ns: self.ns + other.ns }
+    }
 }
 
 /// Of receiving and of sending.
-type Both = [Programs; 2];
+pub type Both = [Programs; 2];
 
-fn programs(agent: &Agent) -> Result<Both> {
-    let metrics = agent.scrape()?;
+/// What the programs took so far.
+pub fn programs(metrics: &Metrics) -> Both {
     let sum = |name: &str, direction: &str| -> f64 {
-        let all: BTreeMap<String, f64> = by_program(&metrics, name);
+        let all: BTreeMap<String, f64> = by_program(metrics, name);
         all.iter().filter(|(program, _)| program.contains(direction)).map(|(_, value)| value).sum()
     };
-    Ok(["recv", "send"].map(|direction| Programs {
+    ["recv", "send"].map(|direction| Programs {
         runs: sum("hippius_agent_probe_runs_total", direction),
         ns: sum("hippius_agent_probe_seconds_total", direction) * 1e9,
-    }))
+    })
 }
 
 /// Nanoseconds of a run, receiving and sending, by kind of socket.
@@ -116,10 +126,10 @@ fn measure(agent: &Agent, rig: &Rig, calls: u32, clock_ns: f64) -> Result<Nanose
     let spent = |listener: &TcpListener, kind: Kind| -> Result<Both> {
         // The agent reads the kernel's statistics now and then.
         std::thread::sleep(Duration::from_millis(1500));
-        let before = programs(agent)?;
+        let before = programs(&agent.scrape()?);
         run(listener, kind, calls)?;
         std::thread::sleep(Duration::from_millis(1500));
-        let after = programs(agent)?;
+        let after = programs(&agent.scrape()?);
         let mut spent = Both::default();
         for (way, spent) in spent.iter_mut().enumerate() {
             let runs = after[way].runs - before[way].runs;

@@ -23,7 +23,7 @@ pub fn nginx(workdir: &Workdir) -> Result<Nginx> {
 }
 
 /// Requests per second that `wrk` gets out of a server with one thread and 16 connections.
-fn wrk(server: &Server, path: &str, run: Duration) -> Result<f64> {
+pub fn wrk(server: &Server, path: &str, run: Duration) -> Result<f64> {
     let mut command = Command::new("wrk");
     command.args(["-t1", "-c16", &format!("-d{}s", run.as_secs()), &format!("http://{}{path}", server.address())]);
     let text = process::run(&mut command)?;
