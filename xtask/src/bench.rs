@@ -42,11 +42,10 @@ pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     if args.kernels {
         let folder = workspace.own_target("bench");
         fs::create_dir_all(&folder)?;
-        for (name, json) in vmtest::measure::parts(workspace, agent, program)? {
-            let path = folder.join(name + ".json");
-            fs::write(&path, json).with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        bench.arg("--page");
+        let guests = folder.join("guests");
+        let parts = vmtest::measure::parts(workspace, agent, program)?;
+        fs::write(&guests, parts.join("\n")).with_context(|| format!("cannot write {}", guests.display()))?;
+        bench.arg("--page").arg("--keep").arg(guests);
     }
     bench.args(&args.bench);
     step::run(&mut bench)

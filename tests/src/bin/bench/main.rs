@@ -21,10 +21,10 @@ mod sockets;
 mod throughput;
 mod tls;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use hippius_tests::workdir::Workdir;
 use hippius_tests::{bpf, paths};
@@ -47,6 +47,9 @@ struct Arguments {
     /// Only print the tables anew from what is kept in target/bench
     #[arg(long, conflicts_with = "only")]
     page: bool,
+    /// Keep these parts first: what guests have printed, JSON on one line each
+    #[arg(long, value_name = "FILE", requires = "page")]
+    keep: Option<PathBuf>,
     /// Measure what can be compared in an emulator, and print it as this part, JSON on one line, instead of keeping it
     #[arg(long, value_name = "NAME")]
     guest: Option<String>,
@@ -107,6 +110,9 @@ fn main() -> Result<()> {
         println!("@part {}", part(name, sockets::ratios, QUICK, false)?.json());
         return Ok(());
     }
+    if let Some(file) = &arguments.keep {
+        keep(&std::fs::read_to_string(file)?, &Part::folder()).with_context(|| file.display().to_string())?;
+    }
     if !arguments.page {
         measure(&arguments)?;
     }
@@ -114,6 +120,10 @@ fn main() -> Result<()> {
     page::write(&out, &Part::kept(&Part::folder())?, &MEASUREMENTS.map(|(name, _)| name))?;
     eprintln!("written: {}", out.display());
     Ok(())
+}
+
+fn keep(parts: &str, folder: &Path) -> Result<()> {
+    parts.lines().try_for_each(|line| Part::from_json(&serde_json::from_str(line)?)?.keep(folder))
 }
 
 fn measure(arguments: &Arguments) -> Result<()> {

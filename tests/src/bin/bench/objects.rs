@@ -72,21 +72,18 @@ fn rows(way: &str, rig: &Rig, effort: Effort) -> Result<Vec<Row>> {
     let (ratio, nothing) = (interval(|round| round.watched)?, interval(|round| round.nothing)?);
     let objects: usize = rounds.iter().map(|round| round.objects).sum();
     let stalled = [0, 1].map(|side| rounds.iter().map(|round| round.stalled[side]).sum::<usize>());
-    let share_percent = share.of_all * 100.0;
     Ok(vec![
-        Row::mean_at_least(
+        Row::told(
             &format!("10 MiB objects {way}, watched and not by turns: objects/s, watched over not"),
-            0.995,
-            ratio,
-            &format!("the same without the agent: {}", nothing.show(4)),
+            format!("{}; the same without the agent: {}", ratio.show(4), nothing.show(4)),
         ),
-        Row::mean_at_least(
-            "the same less the agent's share of all processors",
-            0.995,
-            ratio.map(|ratio| ratio - share.of_all),
-            &format!(
-                "{share_percent:.2} %, {:.0} us per object, at {:.0} objects/s, all watched",
-                share.per_object_us, share.objects_per_second
+        Row::told(
+            "the same: the agent's share of all processors",
+            format!(
+                "{:.2} %; {:.0} us per object at {:.0} objects/s, all watched",
+                share.of_all * 100.0,
+                share.per_object_us,
+                share.objects_per_second
             ),
         ),
         Row::told(

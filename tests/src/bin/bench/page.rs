@@ -14,17 +14,18 @@ const TABLE: &str = "| what | budget | measured | met |\n|---|---|---|---|\n";
 
 /// What cannot be said in the lines themselves.
 const BY_TURNS: &str = "Two equal runs on this machine differ by a tenth, so the lines of 10 MiB objects with and \
-    without the agent cannot show half a percent. Those by turns can: one client asks two equal servers in the order \
-    1 2 2 1, all three on one processor, and the agent, on the other, watches one of them. The ratio is the \
-    geometric mean over rounds, in which either server is the watched one in turn, with its interval of 95 %; beside \
-    it the same sum of the runs between, without the agent, which shows what chance does. It holds what the agent's \
-    programs cost in the kernel more on a watched socket than on another. What the agent itself takes is measured \
-    while both processors serve watched objects, and taken off as a share of all processors. What the server that is \
-    not watched pays for programs being there at all, the ratio does not hold: programs that do nothing, in the same \
-    place, show how much that is. The programs' time for an object is what the kernel's statistics say; among so \
-    much data they take more themselves than what is taken off for their clock, so it is an upper bound. A tenth of \
-    the turns at either end is left out, because a few objects in a thousand take some 30 ms, with the agent as \
-    without it; those are counted. Met is said of the mean: where the interval holds 0.995, it is not settled.";
+    without the agent cannot show half a percent. Those by turns can, but each shows a part. One client asks two \
+    equal servers in the order 1 2 2 1, all three on one processor, and the agent, on the other, watches one of \
+    them. The ratio is the geometric mean over rounds, in which either server is the watched one in turn, with its \
+    interval of 95 %; beside it the same sum of the runs between, without the agent, which shows what chance does. \
+    It holds what the agent's programs cost in the kernel more on a watched socket than on another. That there are \
+    programs at all, the server that is not watched pays too: what that is, programs that do nothing show, attached \
+    in the same places and taken off by turns. The agent's share is what it takes itself while both processors serve \
+    watched objects. The whole is the product of the two ratios less that share, so no budget stands beside the \
+    parts. The programs' time for an object is what the kernel's statistics say; among so much data they take more \
+    themselves than what is taken off for their clock, so it is an upper bound. A tenth of the turns at either end \
+    is left out, because a few objects in a thousand take some 30 ms, with the agent as without it; those are \
+    counted.";
 
 /// `order` are the names of the measurements; those of the guests follow by their own names.
 pub fn write(path: &Path, parts: &[Part], order: &[&str]) -> Result<()> {

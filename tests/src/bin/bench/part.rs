@@ -41,7 +41,8 @@ impl Part {
         })
     }
 
-    fn from_json(value: &Value) -> Result<Self> {
+    /// As [`Part::json`] gives it.
+    pub fn from_json(value: &Value) -> Result<Self> {
         let text = |key: &str| value[key].as_str().map(str::to_owned).with_context(|| key.to_owned());
         let number = |key: &str| value[key].as_u64().with_context(|| key.to_owned());
         let rows = value["rows"].as_array().context("rows")?;

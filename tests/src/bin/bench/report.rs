@@ -1,7 +1,7 @@
 //! Lines of the tables: budget, measured, met or not.
 
 use anyhow::{Context, Result};
-use hippius_tests::stats::{Interval, Spread};
+use hippius_tests::stats::Spread;
 use serde_json::{Value, json};
 
 /// What the line of a measurement that failed begins with.
@@ -20,12 +20,6 @@ impl Row {
     pub fn at_least(what: &str, least: f64, found: Option<Spread>, more: &str) -> Self {
         let met = found.map(|spread| spread.median >= least);
         Self::of(what, format!("≥ {least}"), show(found, 3, "", more), met)
-    }
-
-    /// A ratio that must be at least `least`, known with 95 % confidence.
-    pub fn mean_at_least(what: &str, least: f64, found: Interval, more: &str) -> Self {
-        let met = Some(found.mean >= least);
-        Self::of(what, format!("≥ {least}"), format!("{}; {more}", found.show(4)), met)
     }
 
     /// A value that must be at most `most`.
