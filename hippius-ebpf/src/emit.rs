@@ -15,9 +15,16 @@ const BPF_RB_NO_WAKEUP: u64 = 1;
 const BPF_RB_FORCE_WAKEUP: u64 = 2;
 const BPF_RB_AVAIL_DATA: u64 = 0;
 
-/// The agent is woken when so many bytes wait; below that it looks by itself now and then.
+/// The agent is woken when so many bytes wait, a power of two; below that it looks by itself now and then.
 #[unsafe(no_mangle)]
 static WAKE_BYTES: Global<u64> = Global::new(256 * 1024);
+
+/// What a record of this size takes in the ring (kernel/bpf/ringbuf.c, `__bpf_ringbuf_reserve`).
+#[inline(always)]
+fn taken(size: u64) -> u64 {
+    const HEADER: u64 = 8;
+    (size + HEADER + 7) & !7
+}
 
 /// Writes the header and the captured bytes.
 #[inline(always)]
@@ -82,8 +89,8 @@ fn write(record: *mut c_void, size: u64) -> bool {
     let ring = RECORDS.pointer();
     // SAFETY: the ring is a map of this object.
     let waiting = unsafe { bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) };
-    let threshold = WAKE_BYTES.load();
-    let crosses = waiting < threshold && waiting + size >= threshold;
+    // At each multiple, not at the first alone: two processors that write in the same moment may both be below it.
+    let crosses = (waiting ^ (waiting + taken(size))) & WAKE_BYTES.load().wrapping_neg() != 0;
     let flags = if crosses { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP };
     // SAFETY: a record is at most a header and the capture, which lie side by side in a flow; the verifier checks it.
     let result = unsafe { bpf_ringbuf_output(ring, record, size, flags) };
