@@ -28,7 +28,7 @@ use crate::record::history::connections::View;
 use crate::record::series::{Batch, Recorder};
 
 /// How long the thread sleeps when the ring is quiet. The kernel side wakes it earlier when much waits.
-const NAP: Duration = Duration::from_millis(50);
+const NAP: Duration = Duration::from_millis(100);
 
 /// How often all flows are looked at. Twice in the second in which everything must be visible, and one to spare.
 const SWEEP_NS: u64 = 300_000_000;
