@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::workspace::Workspace;
 use crate::{build, step, toolchain, vmtest};
@@ -39,14 +39,19 @@ pub fn task(workspace: &Workspace, args: &Args) -> Result<()> {
     let program = workspace.cargo_target().join("release/bench");
     let mut bench = Command::new(&program);
     bench.env("HIPPIUS_AGENT", &agent);
+    let mut missing = Vec::new();
     if args.kernels {
         let folder = workspace.own_target("bench");
         fs::create_dir_all(&folder)?;
         let guests = folder.join("guests");
-        let parts = vmtest::measure::parts(workspace, agent, program)?;
-        fs::write(&guests, parts.join("\n")).with_context(|| format!("cannot write {}", guests.display()))?;
+        let measured = vmtest::measure::parts(workspace, agent, program)?;
+        missing = measured.missing;
+        fs::write(&guests, measured.parts.join("\n")).with_context(|| format!("cannot write {}", guests.display()))?;
         bench.arg("--page").arg("--keep").arg(guests);
     }
     bench.args(&args.bench);
-    step::run(&mut bench)
+    step::run(&mut bench)?;
+    // Not before what was measured is kept.
+    ensure!(missing.is_empty(), "{}", missing.join("\n"));
+    Ok(())
 }
